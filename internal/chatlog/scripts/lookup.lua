@@ -1,0 +1,18 @@
+-- lookup: the entries that have these event keys or aliases.
+-- KEYS log, head, keys. ARGV[4…] the names.
+-- Reply for each: nil (unknown), its offset (the entry was trimmed), or offset, event key and payload.
+
+local chat = open(KEYS[1], KEYS[2], KEYS[3])
+local reply = {}
+for i = 4, #ARGV do
+  local offset = redis.call('ZSCORE', chat.keys, ARGV[i])
+  local entry = offset and entry_at(chat.log, tonumber(offset))
+  if not offset then
+    reply[#reply + 1] = false
+  elseif not entry then
+    reply[#reply + 1] = tonumber(offset)
+  else
+    reply[#reply + 1] = {tonumber(offset), entry[2][2], entry[2][4]}
+  end
+end
+return reply
