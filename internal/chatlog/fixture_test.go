@@ -20,7 +20,6 @@ type client interface {
 
 // fixture is a store under test.
 type fixture struct {
-	t       *testing.T
 	connect func(t *testing.T) client // one more instance on the same store
 	// slackTrim is how many entries more than the window a store may keep.
 	slackTrim int
@@ -30,7 +29,7 @@ type fixture struct {
 func onEveryStore(t *testing.T, window int, run func(t *testing.T, f fixture)) {
 	t.Run("memory", func(t *testing.T) {
 		first := NewMemory(Options{Window: window})
-		run(t, fixture{t: t, connect: func(t *testing.T) client {
+		run(t, fixture{connect: func(t *testing.T) client {
 			handle := first.Handle()
 			t.Cleanup(func() { handle.Close() })
 			return handle
@@ -38,7 +37,7 @@ func onEveryStore(t *testing.T, window int, run func(t *testing.T, f fixture)) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		server := redistest.Start(t)
-		run(t, fixture{t: t, slackTrim: 200, connect: func(t *testing.T) client {
+		run(t, fixture{slackTrim: 200, connect: func(t *testing.T) client {
 			return dialRedis(t, server, Options{Window: window})
 		}})
 	})

@@ -23,7 +23,7 @@ func started(t *testing.T, r *Redis) (chatID string, head Position) {
 }
 
 // clockPasses waits until the server's clock is later than an epoch, since a wipe leaves nothing to be greater than.
-func clockPasses(t *testing.T, r *Redis, epoch string) {
+func clockPasses(t *testing.T, epoch string) {
 	t.Helper()
 	ms, err := strconv.ParseInt(epoch[:12], 16, 64)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestALostKeyBeginsAGreaterEpoch(t *testing.T) {
 		"keys":    func(c string) { server.Do("DEL", "keys:{"+c+"}") },
 		"a field": func(c string) { server.Do("HDEL", "head:{"+c+"}", "offset") },
 		"all":     func(string) { server.FlushAll() },
-		"a fresh clock": func(c string) { // the epoch lies in the future, as after the clock went back
+		"a clock that went back": func(c string) { // the epoch lies in the future, as after the clock went back
 			server.Do("HSET", "head:{"+c+"}", "epoch", "0fffffffffff00000000")
 			server.Do("DEL", "log:{"+c+"}")
 		},
@@ -49,10 +49,10 @@ func TestALostKeyBeginsAGreaterEpoch(t *testing.T) {
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
 			chatID, before := started(t, r)
-			clockPasses(t, r, before.Epoch)
+			clockPasses(t, before.Epoch)
 			lose(chatID)
 			head := mustHead(t, r, chatID)
-			if name == "a fresh clock" {
+			if name == "a clock that went back" {
 				before.Epoch = "0fffffffffff00000000"
 			}
 			if head.Epoch <= before.Epoch || len(head.Epoch) != 20 || head.Offset != 0 {
