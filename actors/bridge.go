@@ -1,0 +1,191 @@
+package actors
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/chatlog"
+	"eclipse/internal/metrics"
+)
+
+// bridge turns what chats want of the log and the bus into calls, and what comes back into messages.
+//
+// Its life: it dials the bus, subscribes the channel of every active chat in batches, and after each (re)subscription
+// compares the heads, since what was published meanwhile was not heard. Appends and look-ups run through lanes, one
+// batch in flight each; publishes gather while one is in flight; reads run beside each other. Nothing is done in
+// Receive that can wait for Redis. A second ticks by: heads are compared every Config.HeadCheck, a silent connection is
+// probed, other instances that fell silent are given up.
+type bridge struct {
+	router *Router
+	self   *actor.PID
+	ctx    context.Context // ends with the actor
+	stop   context.CancelFunc
+
+	lanes  [laneCount]lane
+	queued int // operations in all lanes
+
+	publications []chatlog.Publication
+	publishing   bool
+
+	reads   []read
+	reading int
+
+	feed        chatlog.Feed
+	dialing     bool
+	dialed      bool // ever
+	dialFails   int
+	dialAt      time.Time
+	subs        subscriptions
+	subscribing bool
+	subscribeAt time.Time
+	heardAt     time.Time // last payload
+	probing     bool
+	pending     atomic.Int64 // payloads between the feed and Receive
+
+	tickAt    time.Time
+	checking  bool
+	checkAt   time.Time
+	aliveAt   time.Time
+	instances instances
+}
+
+const (
+	laneCount       = 4
+	maxPublications = 10_000
+	maxPending      = 50_000
+	maxReads        = 32 // under way at once
+	probeTimeout    = 5 * time.Second
+	bridgeTick      = time.Second
+
+	// instanceChannel carries the instances' signs of life. It cannot be a chat's: ids have no colon.
+	instanceChannel = ":instances"
+)
+
+type read struct {
+	request *messages.ReadRequest
+	from    *actor.PID
+}
+
+// Messages to the bridge besides those of package messages.
+type (
+	subscribe struct {
+		chatID string
+		pid    *actor.PID
+	}
+	unsubscribe struct {
+		chatID string
+		pid    *actor.PID
+	}
+	// lookUp asks whether the log has a message by its sender and clientMessageId; answered by lookedUp.
+	lookUp struct {
+		chatID string
+		save   *save
+		pid    *actor.PID
+	}
+	heard struct {
+		chatID  string
+		payload []byte
+	}
+	laneDone struct {
+		lane     int
+		appended []chatlog.Appended
+		found    []*chatlog.Entry
+		errs     []error
+	}
+	publishDone struct {
+		sent int
+		err  error
+	}
+	readDone struct {
+		read read
+		page chatlog.Page
+		err  error
+	}
+	feedUp struct {
+		feed chatlog.Feed
+		err  error
+	}
+	feedDown       struct{ feed chatlog.Feed }
+	subscribedDone struct {
+		feed        chatlog.Feed
+		add, remove []string
+		heads       []chatlog.Position
+		err         error
+	}
+	headsDone struct {
+		chatIDs []string
+		heads   []chatlog.Position
+		err     error
+	}
+	probeDone struct {
+		feed chatlog.Feed
+		err  error
+	}
+)
+
+func (b *bridge) Receive(ctx actor.Context) {
+	defer b.router.guard(metrics.ActorBridge, ctx, nil)
+	switch m := ctx.Message().(type) {
+	case *messages.AppendRequest:
+		b.enqueue(logOp{append: m, from: ctx.Sender()})
+	case *lookUp:
+		b.enqueue(logOp{lookUp: m, from: m.pid})
+	case *laneDone:
+		b.onLaneDone(m)
+	case *heard:
+		b.onHeard(m)
+	case *messages.Publish:
+		b.onPublish(m)
+	case *publishDone:
+		b.onPublishDone(m)
+	case *messages.ReadRequest:
+		b.reads = append(b.reads, read{m, ctx.Sender()})
+		b.runReads()
+	case *readDone:
+		b.onReadDone(m)
+	case *subscribe:
+		b.subs.add(m.chatID, m.pid)
+		b.runSubscribe()
+	case *unsubscribe:
+		b.subs.remove(m.chatID, m.pid)
+		b.runSubscribe()
+	case *subscribedDone:
+		b.onSubscribed(m)
+	case *feedUp:
+		b.onFeedUp(m)
+	case *feedDown:
+		b.onFeedDown(m.feed)
+	case *headsDone:
+		b.onHeads(m)
+	case *probeDone:
+		b.onProbe(m)
+	case *wake:
+		b.onTick(time.Now())
+	case *actor.Started:
+		b.start(ctx)
+	case *actor.Stopping:
+		b.stop()
+	}
+}
+
+func (b *bridge) start(ctx actor.Context) {
+	b.self = ctx.Self()
+	b.ctx, b.stop = context.WithCancel(context.Background())
+	b.router.metrics.RedisUp(metrics.LinkCommands, true)
+	b.tickAt = time.Now().Add(bridgeTick)
+	b.router.alarm.after(bridgeTick, b.self)
+	b.checkAt = time.Now().Add(b.router.cfg.HeadCheck)
+	b.dial()
+}
+
+// tell sends the bridge a result from a goroutine outside.
+func (b *bridge) tell(message any) { b.router.root().Send(b.self, message) }
+
+// call is the context of one call of the log.
+func (b *bridge) call() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.ctx, b.router.cfg.LogTimeout)
+}

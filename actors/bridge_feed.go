@@ -1,0 +1,284 @@
+package actors
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/chatlog"
+	"eclipse/internal/metrics"
+	"eclipse/internal/wire"
+)
+
+// The bridge's pub/sub connection: dial, subscribe, hear, probe, give up and dial again.
+
+func (b *bridge) dial() {
+	if b.dialing || b.feed != nil || time.Now().Before(b.dialAt) || b.ctx.Err() != nil {
+		return
+	}
+	b.dialing = true
+	go func() {
+		ctx, cancel := b.call()
+		defer cancel()
+		feed, err := b.router.deps.Bus.Dial(ctx, b.hear)
+		if err == nil {
+			context.AfterFunc(b.ctx, func() { _ = feed.Close() }) // also when nobody is left to hear of it
+			if err = feed.Subscribe(ctx, []string{instanceChannel}); err != nil {
+				_ = feed.Close()
+			}
+		}
+		b.tell(&feedUp{feed, err})
+	}()
+}
+
+// hear is called by the feed's goroutine. It never blocks; at the bound the log fills the hole later.
+func (b *bridge) hear(chatID string, payload []byte) {
+	if b.pending.Add(1) > maxPending {
+		b.pending.Add(-1)
+		b.router.metrics.Drop(metrics.DropBusOverflow)
+		return
+	}
+	b.tell(&heard{chatID, bytes.Clone(payload)})
+}
+
+func (b *bridge) onHeard(h *heard) {
+	b.pending.Add(-1)
+	b.heardAt = time.Now()
+	if h.chatID == instanceChannel {
+		b.onAlive(h.payload)
+		return
+	}
+	sub := b.subs.chats[h.chatID]
+	if sub == nil {
+		b.router.metrics.Drop(metrics.DropNotMember)
+		return
+	}
+	if at, sealed := wire.SealedPosition(h.payload); sealed {
+		if sub.own(at) {
+			b.router.metrics.Drop(metrics.DropOwnEcho)
+			return
+		}
+		sub.moved(at)
+	}
+	b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
+}
+
+func (b *bridge) onFeedUp(u *feedUp) {
+	b.dialing = false
+	if u.err != nil {
+		b.dialFails++
+		b.dialAt = time.Now().Add(backoff(b.dialFails, 100*time.Millisecond, 3*time.Second))
+		b.router.setBusUp(false)
+		b.router.alarm.after(time.Until(b.dialAt), b.self)
+		return
+	}
+	if b.dialed {
+		b.router.metrics.RedisReconnects.Inc()
+	}
+	b.dialed, b.dialFails, b.feed = true, 0, u.feed
+	b.heardAt = time.Now()
+	b.instances.hearAll(b.heardAt)
+	b.router.setBusUp(true)
+	go func() {
+		<-u.feed.Done()
+		b.tell(&feedDown{u.feed})
+	}()
+	b.subs.lost()
+	b.runSubscribe()
+	b.sayAlive()
+}
+
+func (b *bridge) onFeedDown(feed chatlog.Feed) {
+	if feed != b.feed {
+		return
+	}
+	b.feed = nil
+	b.router.setBusUp(false)
+	b.router.metrics.RedisSubscriptions.Set(0)
+	if b.ctx.Err() != nil {
+		return
+	}
+	b.router.log.Warn("the pub/sub connection is gone; dialing again", "error", feed.Err())
+	b.dial()
+}
+
+// giveUp closes a feed that does not answer; its end is reported by feedDown.
+func (b *bridge) giveUp(feed chatlog.Feed) {
+	if feed == b.feed {
+		go feed.Close()
+	}
+}
+
+func (b *bridge) runSubscribe() {
+	if b.feed == nil || b.subscribing || time.Now().Before(b.subscribeAt) {
+		return
+	}
+	add, remove := b.subs.next()
+	if len(add)+len(remove) == 0 {
+		return
+	}
+	b.subscribing = true
+	feed := b.feed
+	go func() {
+		ctx, cancel := b.call()
+		defer cancel()
+		heads, err := b.subscribeAndCompare(ctx, feed, add, remove)
+		b.tell(&subscribedDone{feed, add, remove, heads, err})
+	}()
+}
+
+// subscribeAndCompare first hears the channels and then asks for the heads: what is appended in between is heard or read.
+func (b *bridge) subscribeAndCompare(ctx context.Context, feed chatlog.Feed, add, remove []string) ([]chatlog.Position, error) {
+	if len(remove) > 0 {
+		if err := feed.Unsubscribe(ctx, remove); err != nil {
+			return nil, err
+		}
+	}
+	if len(add) == 0 {
+		return nil, nil
+	}
+	if err := feed.Subscribe(ctx, add); err != nil {
+		return nil, err
+	}
+	return b.router.deps.Log.Heads(ctx, add)
+}
+
+func (b *bridge) onSubscribed(d *subscribedDone) {
+	b.subscribing = false
+	switch {
+	case d.feed != b.feed: // everything is subscribed again on the new one
+	case d.err != nil:
+		b.subs.again(d.add, d.remove)
+		b.subscribeAt = time.Now().Add(200 * time.Millisecond)
+		b.router.alarm.after(200*time.Millisecond, b.self)
+		b.probe()
+		return
+	default:
+		for i, chatID := range d.add {
+			if sub := b.subs.chats[chatID]; sub != nil {
+				sub.confirmed = true
+				sub.moved(wire.Position(d.heads[i]))
+				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i]), subscribed: true})
+			}
+		}
+		b.router.metrics.RedisSubscriptions.Add(float64(len(d.add) - len(d.remove)))
+	}
+	b.runSubscribe()
+}
+
+// onTick does what is due each second, and what a backoff has put off.
+func (b *bridge) onTick(now time.Time) {
+	if !now.Before(b.tickAt) {
+		b.tickAt = now.Add(bridgeTick)
+		b.router.alarm.after(bridgeTick, b.self)
+	}
+	b.dial()
+	b.runSubscribe()
+	for i := range b.lanes {
+		b.runLane(i)
+	}
+	if now.After(b.checkAt) {
+		b.checkAt = now.Add(b.router.cfg.HeadCheck)
+		b.checkHeads()
+	}
+	if b.feed != nil && now.Sub(b.heardAt) >= b.router.cfg.ProbeAfter {
+		b.probe()
+	}
+	if now.Sub(b.aliveAt) >= b.router.cfg.AliveEvery {
+		b.sayAlive()
+	}
+	if b.feed != nil {
+		b.giveUpInstances(now)
+	}
+}
+
+// checkHeads finds a publish that was lost and after which nothing came.
+func (b *bridge) checkHeads() {
+	chatIDs := b.subs.confirmed()
+	if b.checking || len(chatIDs) == 0 {
+		return
+	}
+	b.checking = true
+	b.router.metrics.LogHeadChecks.Inc()
+	go func() {
+		for len(chatIDs) > 0 {
+			n := min(len(chatIDs), subscribeBatch)
+			ctx, cancel := b.call()
+			heads, err := b.router.deps.Log.Heads(ctx, chatIDs[:n])
+			cancel()
+			b.tell(&headsDone{chatIDs[:n], heads, err})
+			if err != nil {
+				break
+			}
+			chatIDs = chatIDs[n:]
+		}
+		b.tell(&headsDone{})
+	}()
+}
+
+func (b *bridge) onHeads(d *headsDone) {
+	if d.chatIDs == nil {
+		b.checking = false
+		return
+	}
+	b.router.setLogUp(d.err == nil)
+	if d.err != nil {
+		return
+	}
+	for i, chatID := range d.chatIDs {
+		sub := b.subs.chats[chatID]
+		if at := wire.Position(d.heads[i]); sub != nil && sub.moved(at) {
+			b.router.send(sub.pid, &head{position: at})
+		}
+	}
+}
+
+// probe asks whether the connection still delivers.
+func (b *bridge) probe() {
+	if b.probing || b.feed == nil {
+		return
+	}
+	b.probing = true
+	feed := b.feed
+	go func() {
+		ctx, cancel := context.WithTimeout(b.ctx, probeTimeout)
+		defer cancel()
+		b.tell(&probeDone{feed, feed.Probe(ctx)})
+	}()
+}
+
+func (b *bridge) onProbe(p *probeDone) {
+	b.probing = false
+	if p.err == nil {
+		b.heardAt = time.Now()
+		return
+	}
+	if p.feed == b.feed && b.ctx.Err() == nil {
+		b.router.metrics.RedisProbesFailed.Inc()
+		b.router.log.Warn("the pub/sub connection is silent; dialing again", "error", p.err)
+		b.giveUp(p.feed)
+	}
+}
+
+// sayAlive tells the other instances that this one lives.
+func (b *bridge) sayAlive() {
+	b.aliveAt = time.Now()
+	b.publications = append(b.publications, chatlog.Publication{ChatID: instanceChannel, Payload: []byte(b.router.cfg.Instance)})
+	b.runPublish()
+}
+
+func (b *bridge) onAlive(payload []byte) {
+	if origin := string(payload); origin != b.router.cfg.Instance && wire.ValidClientMessageID(origin) {
+		b.instances.heard(origin, time.Now())
+	}
+}
+
+func (b *bridge) giveUpInstances(now time.Time) {
+	for _, origin := range b.instances.dead(now, b.router.cfg.AliveWithin) {
+		b.router.log.Info("another instance fell silent; its users are offline", "instance", origin)
+		for _, sub := range b.subs.chats {
+			b.router.send(sub.pid, &instanceGone{origin})
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package actors
+
+import (
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/metrics"
+	"eclipse/internal/wire"
+)
+
+// What passes by without a place in the log: typing, presence, read marks; and who joined as agent.
+
+// remoteTypingSlack is how much longer than its own instance a typist elsewhere may be silent.
+const remoteTypingSlack = time.Second
+
+func (c *chat) onTyping(t *messages.Typing) {
+	if c.members.find(t.Sender.Connection) == nil {
+		c.router.metrics.Drop(metrics.DropNotMember)
+		return
+	}
+	c.typists.set(typist{
+		connection: t.Sender.Connection,
+		userID:     t.Sender.UserId,
+		until:      time.Now().Add(c.router.cfg.TypingTimeout),
+	}, t.IsTyping)
+	if t.IsTyping {
+		c.wakeIn(c.router.cfg.TypingTimeout)
+	}
+	c.announceTyping(t.Sender.UserId, t.IsTyping, t.Sender.Connection)
+}
+
+// announceTyping tells everyone but the typist's own socket, here and elsewhere.
+func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uint64) {
+	data := wire.TypingData{UserID: userID, IsTyping: isTyping, ChatID: c.id}
+	now := time.Now()
+	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.sender.Connection != typistConnection })
+	data.Origin = c.router.cfg.Instance
+	c.publish(wire.Typing(data, now))
+}
+
+// endTyping ends the typing of those that match. For typists elsewhere only the sockets here are told.
+func (c *chat) endTyping(match func(typist) bool) {
+	for _, t := range c.typists.stop(match) {
+		if t.origin == "" {
+			c.announceTyping(t.userID, false, t.connection)
+			continue
+		}
+		data := wire.TypingData{UserID: t.userID, ChatID: c.id}
+		c.passBy(wire.Typing(data, time.Now()), everyone)
+	}
+}
+
+// passBy sends an ephemeral frame to the members that match.
+func (c *chat) passBy(payload []byte, to func(*member) bool) {
+	f := &wire.Frame{Payload: payload, Class: wire.Ephemeral}
+	for i := range c.members {
+		if to(&c.members[i]) {
+			c.router.send(c.members[i].pid, f)
+		}
+	}
+}
+
+func everyone(*member) bool    { return true }
+func part2Only(m *member) bool { return m.v1 && m.welcomed }
+
+// publish sends an ephemeral payload to the other instances.
+func (c *chat) publish(payload []byte) {
+	c.router.bridge.send(&messages.Publish{ChatId: c.id, Payload: payload})
+}
+
+// onEphemeral takes what another instance published.
+func (c *chat) onEphemeral(p *wire.Payload) {
+	if p.Origin != "" && p.Origin == c.router.cfg.Instance || p.Type == wire.TypePresenceState && p.State.Origin == c.router.cfg.Instance {
+		c.router.metrics.Drop(metrics.DropOwnEcho)
+		return
+	}
+	now := time.Now()
+	switch p.Type {
+	case wire.TypeTyping:
+		timeout := c.router.cfg.TypingTimeout + remoteTypingSlack
+		c.typists.set(typist{origin: orOldServer(p.Origin), userID: p.Typing.UserID, until: now.Add(timeout)}, p.Typing.IsTyping)
+		c.wakeIn(timeout)
+		c.passBy(wire.Typing(wire.TypingData{UserID: p.Typing.UserID, IsTyping: p.Typing.IsTyping, ChatID: c.id}, now), everyone)
+	case wire.TypePresence:
+		c.onRemotePresence(p.Origin, p.Presence, now)
+	case wire.TypePresenceState:
+		c.onPresenceState(p.State, now)
+	case wire.TypeRead:
+		c.advanceRead(p.Read, nil)
+	}
+}
+
+// orOldServer names the origin of typing that an old server published without one.
+func orOldServer(origin string) string {
+	if origin == "" {
+		return "old server"
+	}
+	return origin
+}
+
+func (c *chat) announceArrival(m *member) {
+	if c.presence.arrived(m.sender.UserId) {
+		return
+	}
+	c.announcePresence(wire.Presence{UserID: m.sender.UserId, Role: m.role(), Status: wire.Online}, m.sender.Connection)
+}
+
+func (c *chat) announceDepartures(now time.Time) {
+	for _, gone := range c.presence.expire(now) {
+		c.publish(wire.PresenceFrame(gone, c.id, c.router.cfg.Instance, now))
+		if !c.presence.elsewhere(gone.UserID) {
+			c.passBy(wire.PresenceFrame(gone, c.id, "", now), part2Only)
+		}
+	}
+}
+
+// announcePresence tells part-2 clients here (but for one connection) and the other instances.
+func (c *chat) announcePresence(p wire.Presence, except uint64) {
+	now := time.Now()
+	c.passBy(wire.PresenceFrame(p, c.id, "", now), func(m *member) bool { return part2Only(m) && m.sender.Connection != except })
+	c.publish(wire.PresenceFrame(p, c.id, c.router.cfg.Instance, now))
+}
+
+func (c *chat) onRemotePresence(origin string, p wire.Presence, now time.Time) {
+	before := c.online(p.UserID)
+	c.presence.heard(origin, p)
+	if after := c.online(p.UserID); after != before {
+		c.passBy(wire.PresenceFrame(p, c.id, "", now), part2Only)
+	}
+}
+
+// online tells whether a user has a socket here, is in grace, or has one elsewhere.
+func (c *chat) online(userID string) bool {
+	if c.members.sockets(userID) > 0 || c.presence.elsewhere(userID) {
+		return true
+	}
+	for _, l := range c.presence.leaving {
+		if l.userID == userID {
+			return true
+		}
+	}
+	return false
+}
+
+// onPresenceState learns who is connected to another instance, and answers if asked.
+func (c *chat) onPresenceState(s wire.PresenceState, now time.Time) {
+	for _, u := range s.Users {
+		c.onRemotePresence(s.Origin, u, now)
+	}
+	for _, mark := range s.Read {
+		c.advanceRead(mark, nil)
+	}
+	if s.Want {
+		c.tellPresence(false)
+	}
+}
+
+// tellPresence tells the other instances who is connected to this one.
+func (c *chat) tellPresence(want bool) {
+	if len(c.members) == 0 && !want {
+		return
+	}
+	local := presence{leaving: c.presence.leaving}
+	state := wire.PresenceState{Origin: c.router.cfg.Instance, Want: want, Users: local.snapshot(c.members), Read: c.read.snapshot()}
+	c.publish(state.Encode())
+}
+
+func (c *chat) onInstanceGone(origin string) {
+	c.endTyping(func(t typist) bool { return t.origin == origin })
+	now := time.Now()
+	for _, u := range c.presence.forget(origin) {
+		if !c.online(u.UserID) {
+			c.passBy(wire.PresenceFrame(u, c.id, "", now), part2Only)
+		}
+	}
+}
+
+func (c *chat) onReadMark(r *messages.Read) {
+	if c.members.find(r.Sender.Connection) == nil {
+		c.router.metrics.Drop(metrics.DropNotMember)
+		return
+	}
+	mark := wire.ReadMark{UserID: r.Sender.UserId, MessageID: r.MessageId}
+	if c.advanceRead(mark, r.Sender) {
+		c.publish(wire.ReadFrame(mark, c.id, c.router.cfg.Instance, time.Now()))
+	}
+}
+
+// advanceRead moves a read mark forward and tells the others; from is nil for a mark from elsewhere.
+func (c *chat) advanceRead(mark wire.ReadMark, from *messages.Sender) bool {
+	offset, _ := c.recent.offset(wire.MessageKey(mark.MessageID))
+	if !c.read.advance(mark.UserID, mark.MessageID, offset) {
+		c.router.metrics.Drop(metrics.DropReadNotNewer)
+		return false
+	}
+	c.passBy(wire.ReadFrame(mark, c.id, "", time.Now()), func(m *member) bool {
+		return part2Only(m) && (from == nil || m.sender.Connection != from.Connection)
+	})
+	return true
+}
+
+// onAgentJoined asks for the agent's name. Anonymous sockets are nobody's agents.
+func (c *chat) onAgentJoined(a *messages.AgentJoined) {
+	m := c.members.find(a.Sender.Connection)
+	switch {
+	case m == nil:
+		c.router.metrics.Drop(metrics.DropNotMember)
+	case !a.Sender.Authenticated || !maySpeakAs(a.Sender, wire.RoleAgent):
+		c.refuse(a.Sender.Connection, errRole(string(wire.RoleAgent)), "")
+	default:
+		m.agent = true
+		c.router.persistence.request(&messages.UserRequest{UserId: a.Sender.UserId, Connection: a.Sender.Connection}, c.self)
+	}
+}
+
+// onUser announces the agent whose name was asked for.
+func (c *chat) onUser(u *messages.UserResult) {
+	if u.Failed {
+		c.refuse(u.Request.Connection, errAgentInfo(), "")
+		return
+	}
+	now := time.Now()
+	body := wire.AgentJoinedBody(c.id, u.Request.UserId, u.Name, now)
+	c.append(&pendingAppend{key: wire.HashKey(body), body: body}, nil)
+	c.announcePresence(wire.Presence{UserID: u.Request.UserId, Role: wire.RoleAgent, Status: wire.Online}, 0)
+}

@@ -1,0 +1,241 @@
+package actors
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"eclipse/internal/chatlog"
+	"eclipse/internal/metrics"
+	"eclipse/internal/wire"
+)
+
+// Entries in any order, repeated and with early ones forgotten, are delivered once and in order, as long as whoever
+// sees a hole reads the log.
+func TestSequenceDeliversOnceInOrder(t *testing.T) {
+	for range 200 {
+		const n = 60
+		epoch := "e1"
+		var heard []uint64
+		for o := uint64(1); o <= n; o++ {
+			for range 1 + rand.IntN(2) {
+				heard = append(heard, o)
+			}
+		}
+		rand.Shuffle(len(heard), func(i, j int) { heard[i], heard[j] = heard[j], heard[i] })
+		var s sequence
+		s.start(wire.Position{Epoch: epoch})
+		var delivered []uint64
+		accept := func(o uint64) verdict {
+			v := s.offer(wire.Position{Epoch: epoch, Offset: o}, []byte{byte(o)})
+			if v == deliver {
+				delivered = append(delivered, o)
+				for p := s.next(); p != nil; p = s.next() {
+					delivered = append(delivered, uint64(p[0]))
+				}
+			}
+			return v
+		}
+		for _, o := range heard {
+			if accept(o) == hole && rand.IntN(2) == 0 {
+				for r := s.last + 1; r <= o; r++ { // read the log
+					accept(r)
+				}
+			}
+		}
+		if len(delivered) != n || !slices.IsSorted(delivered) || s.early != nil {
+			t.Fatalf("delivered %v", delivered)
+		}
+	}
+}
+
+func TestSequenceEpochs(t *testing.T) {
+	var s sequence
+	s.start(wire.Position{Epoch: "b", Offset: 5})
+	for _, c := range []struct {
+		at   wire.Position
+		want verdict
+	}{
+		{wire.Position{Epoch: "a", Offset: 6}, staleEpoch},
+		{wire.Position{Epoch: "b", Offset: 5}, old},
+		{wire.Position{Epoch: "c", Offset: 1}, newEpoch},
+		{wire.Position{Epoch: "b", Offset: 8}, hole},
+		{wire.Position{Epoch: "b", Offset: 6}, deliver},
+	} {
+		if got := s.offer(c.at, []byte("x")); got != c.want {
+			t.Errorf("%v: %v, want %v", c.at, got, c.want)
+		}
+	}
+	s.skip(8)
+	if p := s.next(); string(p) != "x" || s.last != 8 {
+		t.Errorf("after skip: %q at %d", p, s.last)
+	}
+	if !s.behind(wire.Position{Epoch: "b", Offset: 9}) || s.behind(wire.Position{Epoch: "b", Offset: 8}) || !s.behind(wire.Position{Epoch: "c"}) {
+		t.Error("behind")
+	}
+}
+
+func TestSequenceBoundsWhatIsEarly(t *testing.T) {
+	var s sequence
+	s.start(wire.Position{Epoch: "e"})
+	for o := uint64(2); o < 2*maxEarly; o++ {
+		s.offer(wire.Position{Epoch: "e", Offset: o}, []byte("x"))
+	}
+	if len(s.early) != maxEarly {
+		t.Errorf("%d early", len(s.early))
+	}
+}
+
+func TestRecentForgetsTheOldest(t *testing.T) {
+	var r recent
+	for i := range recentSize + 10 {
+		r.add(string(rune('a'+i%26))+time.Duration(i).String(), uint64(i+1))
+	}
+	if _, known := r.offset("a0s"); known {
+		t.Error("the oldest is still known")
+	}
+	if o, known := r.offset("b" + time.Duration(521).String()); known && o != 522 {
+		t.Errorf("offset %d", o)
+	}
+	if len(r.offsets) != recentSize || len(r.ring) != recentSize {
+		t.Errorf("%d keys, %d in the ring", len(r.offsets), len(r.ring))
+	}
+	r.add("again", 7)
+	r.forgetOffsets()
+	if o, known := r.offset("again"); !known || o != 0 {
+		t.Errorf("after an epoch: %d, %v", o, known)
+	}
+}
+
+func TestBacklogDropsEphemeralFirst(t *testing.T) {
+	frame := func(c wire.Class, n int) *wire.Frame { return &wire.Frame{Class: c, Payload: make([]byte, n)} }
+	var b backlog
+	for _, c := range []struct {
+		f       *wire.Frame
+		dropped int
+		fits    bool
+		bytes   int
+	}{
+		{frame(wire.Ephemeral, 40), 0, true, 40},
+		{frame(wire.Sequenced, 40), 0, true, 80},
+		{frame(wire.Ephemeral, 40), 1, true, 80},
+		{frame(wire.Control, 40), 1, true, 80},
+		{frame(wire.Sequenced, 40), 0, false, 120},
+	} {
+		dropped, fits := b.push(c.f, 100)
+		if dropped != c.dropped || fits != c.fits || b.bytes != c.bytes {
+			t.Errorf("push: dropped %d, fits %v, %d bytes; want %+v", dropped, fits, b.bytes, c)
+		}
+	}
+	m := metrics.New()
+	b.clear(m, metrics.DropSlowReaderClosed)
+	if b.bytes != 0 || len(b.frames) != 0 {
+		t.Error("not cleared")
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	now := time.Now()
+	var b breaker
+	for range breakAfter {
+		if !b.allow(now) {
+			t.Fatal("opened too early")
+		}
+		b.done(false, now)
+	}
+	if !b.open() || b.allow(now) {
+		t.Fatal("not open")
+	}
+	now = now.Add(time.Minute)
+	if !b.allow(now) || b.allow(now) {
+		t.Fatal("half open lets one call through")
+	}
+	b.done(false, now)
+	if b.allow(now) {
+		t.Fatal("not open again")
+	}
+	if b.downFor(now) < time.Minute {
+		t.Errorf("down for %v", b.downFor(now))
+	}
+	now = now.Add(time.Minute)
+	b.allow(now)
+	b.done(true, now)
+	if b.open() || !b.allow(now) || !b.allow(now) || b.downFor(now) != 0 {
+		t.Error("not closed")
+	}
+}
+
+func TestReadMarksOnlyAdvance(t *testing.T) {
+	var r readMarks
+	for _, c := range []struct {
+		id     string
+		offset uint64
+		want   bool
+	}{
+		{"m5", 5, true}, {"m5", 5, false}, {"m3", 3, false}, {"unknown", 0, false}, {"m6", 6, true},
+	} {
+		if got := r.advance("u", c.id, c.offset); got != c.want {
+			t.Errorf("%s: %v", c.id, got)
+		}
+	}
+	if !r.advance("v", "unknown", 0) || !r.advance("v", "other", 0) || r.advance("v", "other", 0) {
+		t.Error("marks whose place is not known")
+	}
+	if s := r.snapshot(); len(s) != 2 || s[0].MessageID != "m6" {
+		t.Errorf("snapshot %v", s)
+	}
+}
+
+func TestSubscriptionsKnowTheirOwnEchoes(t *testing.T) {
+	s := &subscription{}
+	at := func(o uint64) wire.Position { return wire.Position{Epoch: "e", Offset: o} }
+	s.moved(at(3))
+	s.appended(at(4))
+	s.appended(at(5))
+	if s.own(at(3)) || !s.own(at(4)) || !s.own(at(5)) || s.own(at(6)) {
+		t.Error("own after 4 and 5")
+	}
+	s.moved(at(6)) // another instance's
+	s.appended(at(7))
+	if s.own(at(6)) || !s.own(at(7)) || s.own(at(5)) {
+		t.Error("own after a gap")
+	}
+	if s.moved(at(7)) || !s.moved(at(8)) || !s.moved(wire.Position{Epoch: "f", Offset: 1}) || s.own(wire.Position{Epoch: "f", Offset: 7}) {
+		t.Error("moved")
+	}
+}
+
+func TestLaneKeepsOrderThroughFailures(t *testing.T) {
+	now := time.Now()
+	var l lane
+	for _, id := range []string{"a", "b", "a", "c"} {
+		l.push(appendOp(id))
+	}
+	if batch := l.take(now); len(batch) != 4 || l.take(now) != nil {
+		t.Fatalf("batch of %d", len(batch))
+	}
+	l.push(appendOp("d"))
+	down := errTest
+	if l.done([]error{down, down, down, down}, now) || l.take(now) != nil {
+		t.Fatal("no backoff after a failure")
+	}
+	now = now.Add(time.Minute)
+	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"a", "b", "a", "c", "d"}) {
+		t.Fatalf("again: %v", got)
+	}
+	refused := chatlog.ErrRefused
+	if !l.done([]error{refused, nil, refused, nil, nil}, now) {
+		t.Fatal("the log answered")
+	}
+	l.push(appendOp("a"))
+	l.push(appendOp("b"))
+	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"b"}) {
+		t.Fatalf("while a is refused: %v", got)
+	}
+	l.done([]error{nil}, now)
+	now = now.Add(refusedFor)
+	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"a", "a", "a"}) {
+		t.Fatalf("a again: %v", got)
+	}
+}

@@ -1,0 +1,96 @@
+package actors
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/wire"
+)
+
+// member is one socket in a chat.
+type member struct {
+	pid      *actor.PID // its connection actor
+	sender   *messages.Sender
+	v1       bool // a part-2 client
+	primary  bool // the chat is that of the socket's own token: it is greeted with `connected`
+	welcomed bool // it has been greeted
+	agent    bool // it joined as agent
+	replay   *replay
+}
+
+// replay is a member's way back to the present: while it lasts, sequenced frames reach the member only through it.
+type replay struct {
+	from wire.Position // the last entry that the member has
+	sent int
+	lost bool // some entries are gone for good
+}
+
+// role is what the others see a member as.
+func (m *member) role() wire.Role {
+	switch {
+	case m.sender.Role != "":
+		return wire.Role(m.sender.Role)
+	case m.agent:
+		return wire.RoleAgent
+	}
+	return wire.RoleUser
+}
+
+// maySpeakAs tells whether a sender may use a role: the token's claim where there is one, otherwise any for an
+// authenticated user and USER for an anonymous one.
+func maySpeakAs(s *messages.Sender, role wire.Role) bool {
+	if s.Role != "" {
+		return wire.Role(s.Role) == role
+	}
+	return s.Authenticated || role == wire.RoleUser
+}
+
+// members of a chat on this instance, in order of arrival. Most chats have two; look-ups are linear.
+type members []member
+
+func (ms members) find(connection uint64) *member {
+	for i := range ms {
+		if ms[i].sender.Connection == connection {
+			return &ms[i]
+		}
+	}
+	return nil
+}
+
+// remove takes a member out and returns it.
+func (ms *members) remove(connection uint64) (member, bool) {
+	for i := range *ms {
+		if (*ms)[i].sender.Connection == connection {
+			m := (*ms)[i]
+			last := len(*ms) - 1
+			copy((*ms)[i:], (*ms)[i+1:])
+			(*ms)[last] = member{}
+			*ms = (*ms)[:last]
+			if last == 0 {
+				*ms = nil
+			}
+			return m, true
+		}
+	}
+	return member{}, false
+}
+
+// sockets counts a user's sockets.
+func (ms members) sockets(userID string) (n int) {
+	for i := range ms {
+		if ms[i].sender.UserId == userID {
+			n++
+		}
+	}
+	return n
+}
+
+// anonymous tells whether any member must not see e-mail addresses.
+func (ms members) anonymous() bool {
+	for i := range ms {
+		if !ms[i].sender.Authenticated {
+			return true
+		}
+	}
+	return false
+}

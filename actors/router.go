@@ -1,0 +1,198 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/internal/metrics"
+)
+
+// Router is the actor system as the gateway and main see it. It implements GatewayRouter.
+type Router struct {
+	cfg     Config
+	deps    Deps
+	metrics *metrics.Metrics
+	log     *slog.Logger
+
+	system      *actor.ActorSystem
+	rootPID     *actor.PID
+	bridge      ref
+	persistence ref
+	alarm       *alarm
+	started     chan struct{}
+	stopped     chan struct{}
+
+	connections atomic.Uint64 // numbers given out
+	open        atomic.Int64  // sessions not gone yet
+	saving      atomic.Int64  // saves under way
+	logging     atomic.Int64  // log operations under way
+
+	singleRoute atomic.Bool // the API lacks the batch route
+	logDown     atomic.Bool
+	busDown     atomic.Bool
+	apiDown     atomic.Bool
+	apiDenied   atomic.Bool
+}
+
+// ErrDraining: the instance is going away and takes no new sockets.
+var ErrDraining = errors.New("draining")
+
+// Start spawns the root with its bridge and persistence.
+func Start(cfg Config, deps Deps) *Router {
+	r := &Router{
+		cfg: cfg.withDefaults(), deps: deps, metrics: deps.Metrics, log: deps.Logger,
+		started: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	// The library logs dead letters and failures with the message itself, which is somebody's content: it gets no
+	// voice. Dead letters are counted, panics are logged by guard.
+	r.system = actor.NewActorSystem(actor.WithDeadLetterThrottleInterval(time.Millisecond), actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.DiscardHandler)
+	}))
+	r.system.EventStream.Subscribe(func(event any) {
+		if _, ok := event.(*actor.DeadLetterEvent); ok {
+			r.metrics.Drop(metrics.DropDeadLetter)
+		}
+	})
+	r.alarm = newAlarm(func(pid *actor.PID) { r.send(pid, wakeUp) })
+	r.bridge.router, r.persistence.router = r, r
+	props := actor.PropsFromProducer(func() actor.Actor { return &root{router: r} },
+		actor.WithMailbox(mailboxes(nil)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
+	r.rootPID = r.system.Root.Spawn(props)
+	<-r.started
+	return r
+}
+
+// ref is one of the services that every actor may speak to.
+type ref struct {
+	router *Router
+	pid    *actor.PID
+}
+
+func (s ref) send(message any) { s.router.send(s.pid, message) }
+
+// request sends a message whose answer goes to from.
+func (s ref) request(message any, from *actor.PID) {
+	s.router.system.Root.RequestWithCustomSender(s.pid, message, from)
+}
+
+func (r *Router) root() *actor.RootContext { return r.system.Root }
+
+func (r *Router) send(pid *actor.PID, message any) { r.system.Root.Send(pid, message) }
+
+func (r *Router) sendRoot(message any) { r.send(r.rootPID, message) }
+
+// Connect spawns the connection actor and joins the token's chat, which answers with `connected`. It fails with
+// ErrDraining, or with the context's error.
+func (r *Router) Connect(ctx context.Context, c ConnectRequest) (GatewaySession, error) {
+	s := &Session{router: r, socket: c.Socket, number: r.connections.Add(1), v1: c.V1, expiry: expiry{at: c.Identity.ExpiresAt}}
+	s.primary = membership{id: c.Identity.ChatID, sender: newSender(c.Identity, s.number)}
+	done := make(chan error, 1)
+	r.sendRoot(&connect{session: s, done: done, join: &join{
+		member: member{sender: s.primary.sender, v1: c.V1, primary: true},
+		resume: c.Resume,
+	}})
+	if err := <-done; err != nil { // the root answers in microseconds
+		return nil, err
+	}
+	r.open.Add(1)
+	r.metrics.Connections.Inc()
+	return s, nil
+}
+
+// Status is a snapshot for the health page.
+func (r *Router) Status(ctx context.Context) Status {
+	answer := make(chan Status, 1)
+	r.sendRoot(&statusRequest{answer})
+	s := Status{Connections: int(r.open.Load())}
+	select {
+	case s = <-answer:
+	case <-ctx.Done():
+	case <-r.stopped:
+	}
+	s.Degraded = r.degraded()
+	return s
+}
+
+func (r *Router) degraded() (reasons []string) {
+	for _, state := range []struct {
+		bad    bool
+		reason string
+	}{
+		{r.logDown.Load(), "redis: commands are not answered"},
+		{r.busDown.Load(), "redis: the pub/sub connection is gone"},
+		{r.apiDown.Load(), "api: does not answer"},
+		{r.apiDenied.Load(), "api: refuses INTERNAL_API_SECRET"},
+	} {
+		if state.bad {
+			reasons = append(reasons, state.reason)
+		}
+	}
+	return reasons
+}
+
+func (r *Router) setLogUp(up bool) {
+	if r.logDown.Swap(!up) == up {
+		r.log.Warn("the message log's state changed", "up", up)
+	}
+	r.metrics.RedisUp(metrics.LinkCommands, up)
+}
+
+func (r *Router) setBusUp(up bool) {
+	r.busDown.Store(!up)
+	r.metrics.RedisUp(metrics.LinkPubSub, up)
+}
+
+func (r *Router) setAPIState(down, denied bool) {
+	r.apiDown.Store(down)
+	r.apiDenied.Store(denied)
+}
+
+// Drain takes no new sockets, advises every client, closes the sockets spread over a time, and waits until what was
+// accepted is stored and logged. It returns the context's error when that takes longer.
+func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
+	answer := make(chan []*Session, 1)
+	r.sendRoot(&drain{answer})
+	sessions := <-answer
+	r.log.Info("draining", "connections", len(sessions))
+	start := time.Now()
+	due := func(i int) time.Duration { return spread * time.Duration(i+1) / time.Duration(len(sessions)+1) }
+	for i, s := range sessions {
+		s.advise(due(i))
+	}
+	for i, s := range sessions {
+		sleep(ctx, time.Until(start.Add(due(i)))) // when the time is up the rest is closed at once
+		s.closeForRestart()
+	}
+	for r.open.Load() > 0 || r.saving.Load() > 0 || r.logging.Load() > 0 {
+		if !sleep(ctx, 20*time.Millisecond) {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(max(d, 0))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Close stops every actor and waits for them. Sockets are closed without a word: Drain first.
+func (r *Router) Close() {
+	r.system.Root.Stop(r.rootPID)
+	<-r.stopped
+	r.alarm.close()
+	r.system.Shutdown()
+}
+
+var _ GatewayRouter = (*Router)(nil)

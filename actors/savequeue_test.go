@@ -1,0 +1,141 @@
+package actors
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/nextapi"
+)
+
+var errTest = errors.New("test")
+
+func appendOp(chatID string) logOp {
+	return logOp{append: &messages.AppendRequest{ChatId: chatID}}
+}
+
+func chatsOf(ops []logOp) (ids []string) {
+	for _, op := range ops {
+		ids = append(ids, op.chatID())
+	}
+	return ids
+}
+
+func contentsOf(batch []*queued) (out []string) {
+	for _, s := range batch {
+		out = append(out, s.request.Content)
+	}
+	return out
+}
+
+var (
+	storedResult = nextapi.Result{Class: nextapi.Stored, Status: 201}
+	retryResult  = nextapi.Result{Class: nextapi.Retry, Status: 503}
+	later424     = nextapi.Result{Class: nextapi.Retry, Status: 424}
+	unknown      = nextapi.Result{Class: nextapi.Ambiguous}
+	batchPolicy  = retryPolicy{idempotent: true, onRetry: func(nextapi.Result) {}}
+	singlePolicy = retryPolicy{onRetry: func(nextapi.Result) {}}
+)
+
+func fill(q *saveQueue, now time.Time, patience time.Duration, ids ...string) {
+	for _, id := range ids {
+		q.push(&queued{request: &messages.PersistRequest{ChatId: id[:1], Content: id}, expires: now.Add(patience)})
+	}
+}
+
+func TestSaveQueueKeepsOrderPerChatAndOneCallEach(t *testing.T) {
+	now := time.Now()
+	q := newSaveQueue(100)
+	fill(q, now, time.Minute, "a1", "b1", "a2", "c1")
+	if got := contentsOf(q.take(3, 10, now)); !slices.Equal(got, []string{"a1", "a2", "b1"}) {
+		t.Fatalf("first batch %v", got)
+	}
+	fill(q, now, time.Minute, "a3", "c2")
+	if got := contentsOf(q.take(3, 10, now)); !slices.Equal(got, []string{"c1", "c2"}) {
+		t.Fatalf("second batch %v", got)
+	}
+	if q.take(3, 10, now) != nil {
+		t.Fatal("a and b are in flight")
+	}
+	if out := q.done("a", []nextapi.Result{retryResult, later424}, batchPolicy, now); len(out) != 0 {
+		t.Fatalf("settled %v", out)
+	}
+	if q.take(3, 10, now) != nil {
+		t.Fatal("no backoff")
+	}
+	now = now.Add(time.Minute / 2)
+	if got := contentsOf(q.take(3, 10, now)); !slices.Equal(got, []string{"a1", "a2", "a3"}) {
+		t.Fatalf("retry %v", got)
+	}
+	out := q.done("a", []nextapi.Result{storedResult, {Class: nextapi.Rejected, Status: 400}, storedResult}, batchPolicy, now)
+	if len(out) != 3 || !out[0].stored || out[1].stored || !out[1].final || !out[2].stored {
+		t.Fatalf("settled %+v", out)
+	}
+	if q.size != 3 || q.chats["a"] != nil {
+		t.Errorf("%d left", q.size)
+	}
+}
+
+func TestSaveQueueRetriesOnlyWhatIsSafe(t *testing.T) {
+	now := time.Now()
+	for _, c := range []struct {
+		name   string
+		result nextapi.Result
+		policy retryPolicy
+		again  bool
+	}{
+		{"batch, unknown", unknown, batchPolicy, true},
+		{"single, unknown", unknown, singlePolicy, false},
+		{"single, not stored", retryResult, singlePolicy, true},
+		{"single, wrong secret", nextapi.Result{Class: nextapi.Denied}, singlePolicy, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := newSaveQueue(10)
+			fill(q, now, time.Minute, "a1")
+			q.take(1, 1, now)
+			out := q.done("a", []nextapi.Result{c.result}, c.policy, now)
+			if again := len(out) == 0; again != c.again || again == (q.size == 0) {
+				t.Errorf("tried again: %v, %d left", again, q.size)
+			}
+		})
+	}
+}
+
+func TestSaveQueueEndsWhenPatienceIsOver(t *testing.T) {
+	now := time.Now()
+	q := newSaveQueue(10)
+	fill(q, now, time.Second, "a1", "b1", "b2")
+	q.take(1, 1, now)
+	now = now.Add(2 * time.Second)
+	if out := q.expire(now); len(out) != 2 || out[0].stored || out[0].final {
+		t.Fatalf("expired %+v", out)
+	}
+	if out := q.done("a", []nextapi.Result{unknown}, batchPolicy, now); len(out) != 1 || out[0].final {
+		t.Fatalf("late %+v", out)
+	}
+	if q.size != 0 || q.take(10, 10, now) != nil || len(q.chats) != 0 {
+		t.Errorf("left: %d saves, %d chats", q.size, len(q.chats))
+	}
+}
+
+func TestSaveQueueIsBounded(t *testing.T) {
+	q := newSaveQueue(2)
+	now := time.Now()
+	fill(q, now, time.Second, "a1", "b1", "c1")
+	if q.size != 2 || q.chats["c"] != nil {
+		t.Errorf("%d queued", q.size)
+	}
+}
+
+func TestMissingRouteIsTriedByTheOtherAtOnce(t *testing.T) {
+	now := time.Now()
+	q := newSaveQueue(10)
+	fill(q, now, time.Second, "a1")
+	q.take(1, 1, now)
+	q.done("a", []nextapi.Result{{Class: nextapi.Missing, Status: 404}}, batchPolicy, now)
+	if got := q.take(1, 1, now); len(got) != 1 {
+		t.Error("not ready at once")
+	}
+}

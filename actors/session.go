@@ -1,0 +1,272 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/wire"
+)
+
+// Session is the gateway's handle of one connection: it routes the socket's frames straight to the chats, so that a
+// frame on its way in passes no actor of its own. It implements GatewaySession.
+type Session struct {
+	router *Router
+	socket Socket
+	number uint64
+	pid    *actor.PID // the connection actor
+	v1     bool
+	gone   atomic.Bool
+
+	primary membership // the token's own chat; used by the reader only
+
+	mu     sync.Mutex // guards what Expire, Gone and the reader share
+	others map[string]*membership
+	expiry expiry // of the primary chat's token
+}
+
+// membership is a chat that this session has joined.
+type membership struct {
+	id     string
+	chat   *actor.PID
+	sender *messages.Sender
+	expiry expiry
+}
+
+// expiry is a token's end and whether it was announced.
+type expiry struct {
+	at        time.Time
+	announced bool
+}
+
+// expiringNotice is how long before a token's end its client is told.
+const expiringNotice = time.Minute
+
+func newSender(id Identity, connection uint64) *messages.Sender {
+	return &messages.Sender{UserId: id.UserID, Authenticated: id.Authenticated, Role: string(id.Role), Connection: connection}
+}
+
+// membership finds the chat that a frame is for, nil if it was not joined.
+func (s *Session) membership(chatID string) *membership {
+	if s.left(chatID) {
+		return nil
+	}
+	if chatID == "" || chatID == s.primary.id {
+		return &s.primary
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.others[chatID]
+}
+
+// left tells whether the session has unsubscribed from its own chat, which this frame is for.
+func (s *Session) left(chatID string) bool {
+	return s.primary.chat == nil && (chatID == "" || chatID == s.primary.id)
+}
+
+// Handle routes a frame to its chat. The reader's goroutine only.
+func (s *Session) Handle(f wire.ClientFrame) {
+	if f.Kind == wire.KindPing {
+		s.tell(wire.Pong())
+		return
+	}
+	m := s.membership(f.ChatID)
+	if m == nil {
+		s.Reject(errNotSubscribed(), f)
+		return
+	}
+	switch f.Kind {
+	case wire.KindMessage:
+		s.router.send(m.chat, &messages.ChatMessage{
+			Sender: m.sender, ClientMessageId: f.ClientMessageID, Content: f.Content, Role: string(f.Role),
+			ReceivedAt: time.Now().UnixNano(),
+		})
+	case wire.KindTyping:
+		s.router.send(m.chat, &messages.Typing{Sender: m.sender, IsTyping: f.IsTyping})
+	case wire.KindAgentJoined:
+		s.router.send(m.chat, &messages.AgentJoined{Sender: m.sender})
+	case wire.KindRead:
+		s.router.send(m.chat, &messages.Read{Sender: m.sender, MessageId: f.MessageID})
+	case wire.KindResume:
+		s.router.send(m.chat, &messages.Resume{Sender: m.sender, Epoch: f.Position.Epoch, Offset: f.Position.Offset})
+	case wire.KindUnsubscribe:
+		s.unsubscribe(m)
+	}
+}
+
+// maxMemberships bounds the chats of one socket.
+const maxMemberships = 1000
+
+// Subscribe joins one more chat; the chat answers with `subscribed`.
+func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
+	if s.membership(id.ChatID) != nil {
+		s.Authenticate(f, id)
+		return
+	}
+	s.mu.Lock()
+	full := len(s.others) >= maxMemberships
+	s.mu.Unlock()
+	if full {
+		s.Reject(wire.NewError(wire.Overloaded, "Too many chats on one socket"), f)
+		return
+	}
+	m := &membership{id: id.ChatID, sender: newSender(id, s.number), expiry: expiry{at: id.ExpiresAt}}
+	done := make(chan *actor.PID, 1)
+	s.router.sendRoot(&subscribeChat{
+		chatID: id.ChatID, done: done,
+		join: &join{member: member{pid: s.pid, sender: m.sender, v1: s.v1}},
+	})
+	m.chat = <-done // the root answers in microseconds
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone.Load() {
+		s.router.send(m.chat, &leave{s.number})
+		return
+	}
+	if id.ChatID == s.primary.id {
+		s.primary, s.expiry = *m, m.expiry
+		return
+	}
+	if s.others == nil {
+		s.others = make(map[string]*membership)
+	}
+	s.others[id.ChatID] = m
+}
+
+func (s *Session) unsubscribe(m *membership) {
+	s.router.send(m.chat, &leave{s.number})
+	s.mu.Lock()
+	if m == &s.primary {
+		s.primary.chat = nil
+	} else {
+		delete(s.others, m.id)
+	}
+	s.mu.Unlock()
+	s.tell(wire.Unsubscribed(m.id, time.Now()))
+}
+
+// Authenticate renews a token. Sender and chat must stay the same; all anonymous users of a chat are one sender.
+func (s *Session) Authenticate(f wire.ClientFrame, id Identity) {
+	m := s.membership(id.ChatID)
+	if m == nil {
+		s.Reject(errNotSubscribed(), f)
+		return
+	}
+	same := wire.SenderKey(id.UserID, id.Authenticated) == wire.SenderKey(m.sender.UserId, m.sender.Authenticated)
+	if !same || string(id.Role) != m.sender.Role {
+		s.Reject(wire.NewError(wire.TokenInvalid, "The token is another sender's"), f)
+		return
+	}
+	s.mu.Lock()
+	fresh := expiry{at: id.ExpiresAt}
+	if m == &s.primary {
+		s.expiry = fresh
+	} else {
+		m.expiry = fresh
+	}
+	s.mu.Unlock()
+	s.tell(wire.Authenticated(m.id, time.Now()))
+}
+
+// Reject answers a frame with an error.
+func (s *Session) Reject(e *wire.Error, f wire.ClientFrame) {
+	s.router.metrics.Refuse(string(e.Code))
+	chatID := f.ChatID
+	if chatID == "" {
+		chatID = s.primary.id
+	}
+	s.tell(wire.ErrorFrame(e, s.v1, chatID, f.ClientMessageID))
+}
+
+// Expire announces and enforces the end of tokens. Old clients hold their sockets as they always did.
+func (s *Session) Expire(now time.Time) (next time.Time) {
+	if !s.v1 || s.gone.Load() {
+		return time.Time{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next = s.expire(&s.expiry, s.primary.id, now, func() {
+		s.Close(wire.CloseTokenExpired, wire.CloseTokenExpired.Reason())
+	})
+	for id, m := range s.others {
+		at := s.expire(&m.expiry, id, now, func() {
+			delete(s.others, id)
+			s.router.send(m.chat, &leave{s.number})
+			s.tell(wire.ErrorFrame(wire.NewError(wire.TokenInvalid, "The chat's token has expired"), true, id, ""))
+			s.tell(wire.Unsubscribed(id, now))
+		})
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}
+
+// expire does what is due for one token and returns when to look again, zero when it is over.
+func (s *Session) expire(e *expiry, chatID string, now time.Time, end func()) time.Time {
+	switch left := e.at.Sub(now); {
+	case left <= 0:
+		end()
+		return time.Time{}
+	case left > expiringNotice:
+		return e.at.Add(-expiringNotice)
+	case !e.announced:
+		e.announced = true
+		s.tell(wire.TokenExpiring(chatID, e.at))
+	}
+	return e.at
+}
+
+// tell sends a control frame to this session's own socket.
+func (s *Session) tell(payload []byte) {
+	s.router.send(s.pid, &wire.Frame{Payload: payload, Class: wire.Control})
+}
+
+// Heartbeat queues a transport ping. Any goroutine.
+func (s *Session) Heartbeat() { s.router.send(s.pid, theHeartbeat) }
+
+// Pong answers a transport ping.
+func (s *Session) Pong(data []byte) { s.router.send(s.pid, &pong{data}) }
+
+// Close says goodbye after what is queued. Any goroutine.
+func (s *Session) Close(code wire.CloseCode, reason string) {
+	s.router.send(s.pid, &goodbye{code, reason})
+}
+
+// Gone leaves every chat and ends the connection actor. Any goroutine, any number of times.
+func (s *Session) Gone() {
+	if s.gone.Swap(true) {
+		return
+	}
+	s.mu.Lock()
+	chats := make([]*actor.PID, 0, 1+len(s.others))
+	if s.primary.chat != nil {
+		chats = append(chats, s.primary.chat)
+	}
+	for _, m := range s.others {
+		chats = append(chats, m.chat)
+	}
+	s.others = nil
+	s.mu.Unlock()
+	for _, pid := range chats {
+		s.router.send(pid, &leave{s.number})
+	}
+	s.router.send(s.pid, isGone)
+	s.router.sendRoot(&disconnected{s.number})
+	s.router.metrics.Connections.Dec()
+	s.router.open.Add(-1)
+}
+
+// advise tells a part-2 client that its socket will be closed and when to come back.
+func (s *Session) advise(after time.Duration) {
+	if s.v1 {
+		s.tell(wire.Reconnect(after))
+	}
+}
+
+var _ GatewaySession = (*Session)(nil)
+
+func (s *Session) closeForRestart() { s.Close(wire.CloseRestart, wire.CloseRestart.Reason()) }

@@ -1,0 +1,149 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/internal/wire"
+)
+
+// subscriptions are the chats that want to hear their channel, and how far each is. Plain data of the bridge.
+type subscriptions struct {
+	chats   map[string]*subscription
+	adding  []string // to be subscribed
+	leaving []string // to be unsubscribed
+}
+
+type subscription struct {
+	pid       *actor.PID
+	confirmed bool
+	seen      wire.Position // the greatest position that the chat was told of
+	ownFirst  uint64        // appends of our own in this epoch, without a gap: their echoes are dropped
+	ownLast   uint64
+}
+
+// subscribeBatch bounds one call.
+const subscribeBatch = 512
+
+func (s *subscriptions) add(chatID string, pid *actor.PID) {
+	if s.chats == nil {
+		s.chats = make(map[string]*subscription)
+	}
+	s.chats[chatID] = &subscription{pid: pid}
+	s.adding = append(s.adding, chatID)
+}
+
+// remove forgets a chat, unless another actor has taken its place.
+func (s *subscriptions) remove(chatID string, pid *actor.PID) {
+	sub := s.chats[chatID]
+	if sub == nil || !sub.pid.Equal(pid) {
+		return
+	}
+	delete(s.chats, chatID)
+	s.leaving = append(s.leaving, chatID)
+}
+
+// lost: the connection is gone, everything has to be subscribed again.
+func (s *subscriptions) lost() {
+	s.adding, s.leaving = s.adding[:0], nil
+	for chatID, sub := range s.chats {
+		sub.confirmed = false
+		s.adding = append(s.adding, chatID)
+	}
+}
+
+// next takes the next batch: what is still wanted and not confirmed, and what nobody wants any more.
+func (s *subscriptions) next() (add, remove []string) {
+	for len(s.adding) > 0 && len(add) < subscribeBatch {
+		chatID := s.adding[0]
+		s.adding = s.adding[1:]
+		if sub := s.chats[chatID]; sub != nil && !sub.confirmed {
+			add = append(add, chatID)
+		}
+	}
+	for len(s.leaving) > 0 && len(remove) < subscribeBatch {
+		chatID := s.leaving[0]
+		s.leaving = s.leaving[1:]
+		if s.chats[chatID] == nil {
+			remove = append(remove, chatID)
+		}
+	}
+	return add, remove
+}
+
+// again puts a batch back that failed.
+func (s *subscriptions) again(add, remove []string) {
+	s.adding = append(s.adding, add...)
+	s.leaving = append(s.leaving, remove...)
+}
+
+// confirmed lists the chats that hear their channel.
+func (s *subscriptions) confirmed() (chatIDs []string) {
+	for chatID, sub := range s.chats {
+		if sub.confirmed {
+			chatIDs = append(chatIDs, chatID)
+		}
+	}
+	return chatIDs
+}
+
+// moved notes a position and tells whether it is past what was seen.
+func (s *subscription) moved(p wire.Position) bool {
+	if p.Epoch < s.seen.Epoch || p.Epoch == s.seen.Epoch && p.Offset <= s.seen.Offset {
+		return false
+	}
+	if p.Epoch != s.seen.Epoch {
+		s.ownFirst, s.ownLast = 0, 0
+	}
+	s.seen = p
+	return true
+}
+
+// appended notes an append of our own.
+func (s *subscription) appended(p wire.Position) {
+	s.moved(p)
+	if p.Epoch != s.seen.Epoch {
+		return
+	}
+	switch {
+	case s.ownLast > 0 && p.Offset == s.ownLast+1:
+		s.ownLast = p.Offset
+	case p.Offset > s.ownLast:
+		s.ownFirst, s.ownLast = p.Offset, p.Offset
+	}
+}
+
+// own tells whether a position is an echo of our own append.
+func (s *subscription) own(p wire.Position) bool {
+	return p.Epoch == s.seen.Epoch && p.Offset >= s.ownFirst && p.Offset <= s.ownLast
+}
+
+// instances are the other routers, by when they were last heard.
+type instances map[string]time.Time
+
+// heard notes a sign of life.
+func (in *instances) heard(origin string, now time.Time) {
+	if *in == nil {
+		*in = make(instances)
+	}
+	(*in)[origin] = now
+}
+
+// hearAll counts all as just heard: we were deaf, not they dumb.
+func (in instances) hearAll(now time.Time) {
+	for origin := range in {
+		in[origin] = now
+	}
+}
+
+// dead takes out those that were silent for too long.
+func (in instances) dead(now time.Time, within time.Duration) (origins []string) {
+	for origin, at := range in {
+		if now.Sub(at) > within {
+			origins = append(origins, origin)
+			delete(in, origin)
+		}
+	}
+	return origins
+}
