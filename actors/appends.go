@@ -6,52 +6,55 @@ import "time"
 // patience the chat serves them without an offset, and they stay until the log has them.
 type appends struct {
 	waiting []*pendingAppend
-	away    bool // the log has not answered within the patience: serve at once what comes
+	bytes   int
+	away    bool // the log has not answered within the patience: what comes is served at once
 }
 
 type pendingAppend struct {
-	key    string
-	body   []byte
-	since  time.Time
-	served bool  // delivered without an offset
-	save   *save // the message that it belongs to, nil for other events
-	id     string
+	key     string
+	aliases []string
+	body    []byte
+	since   time.Time
+	served  bool   // delivered without an offset
+	save    *save  // the message that it belongs to and whose sender waits; nil for other events
+	id      string // the message's id
 }
 
-func (a *appends) add(p *pendingAppend) { a.waiting = append(a.waiting, p) }
+func (a *appends) add(p *pendingAppend) {
+	a.waiting = append(a.waiting, p)
+	a.bytes += len(p.body)
+}
 
-func (a *appends) has(key string) bool {
+// find returns the append with an event key, nil if there is none.
+func (a *appends) find(key string) *pendingAppend {
 	for _, p := range a.waiting {
 		if p.key == key {
-			return true
-		}
-	}
-	return false
-}
-
-// take removes and returns the append with a key.
-func (a *appends) take(key string) *pendingAppend {
-	for i, p := range a.waiting {
-		if p.key == key {
-			copy(a.waiting[i:], a.waiting[i+1:])
-			a.waiting[len(a.waiting)-1] = nil
-			if a.waiting = a.waiting[:len(a.waiting)-1]; len(a.waiting) == 0 {
-				a.waiting = nil
-			}
 			return p
 		}
 	}
 	return nil
 }
 
-// overdue returns, in order, what has waited for longer than the patience and was not served yet.
-func (a *appends) overdue(now time.Time, patience time.Duration) (due []*pendingAppend) {
-	for _, p := range a.waiting {
-		if !p.served && (a.away || now.Sub(p.since) >= patience) {
-			due = append(due, p)
+// remove takes an append out.
+func (a *appends) remove(p *pendingAppend) {
+	for i := range a.waiting {
+		if a.waiting[i] == p {
+			a.bytes -= len(p.body)
+			copy(a.waiting[i:], a.waiting[i+1:])
+			a.waiting[len(a.waiting)-1] = nil
+			a.waiting = a.waiting[:len(a.waiting)-1]
+			break
 		}
 	}
-	return due
+	if len(a.waiting) == 0 {
+		a.waiting = nil
+	}
+}
+
+// overdue tells whether the oldest that was not served has waited for longer than the patience.
+func (a *appends) overdue(now time.Time, patience time.Duration) bool {
+	at, ok := a.nextDeadline(patience)
+	return ok && !now.Before(at)
 }
 
 // nextDeadline is when the next append becomes overdue.

@@ -25,8 +25,7 @@ type bridge struct {
 	ctx    context.Context // ends with the actor
 	stop   context.CancelFunc
 
-	lanes  [laneCount]lane
-	queued int // operations in all lanes
+	lanes [laneCount]lane
 
 	publications []chatlog.Publication
 	publishing   bool
@@ -39,25 +38,30 @@ type bridge struct {
 	dialed      bool // ever
 	dialFails   int
 	dialAt      time.Time
+	upSince     time.Time
 	subs        subscriptions
 	subscribing bool
 	subscribeAt time.Time
 	heardAt     time.Time // last payload
 	probing     bool
 	pending     atomic.Int64 // payloads between the feed and Receive
+	pendingSize atomic.Int64 // and their bytes
 
 	tickAt    time.Time
 	checking  bool
 	checkAt   time.Time
 	aliveAt   time.Time
 	instances instances
+	silent    map[string]bool // instances given up, in case they come back
 }
 
 const (
 	laneCount       = 4
 	maxPublications = 10_000
 	maxPending      = 50_000
+	maxPendingBytes = 32 << 20
 	maxReads        = 32 // under way at once
+	maxLookUps      = 16 // calls of one batch under way at once
 	probeTimeout    = 5 * time.Second
 	bridgeTick      = time.Second
 
@@ -86,15 +90,20 @@ type (
 		save   *save
 		pid    *actor.PID
 	}
-	heard struct {
+	// heardInstance: a chat has heard of an instance for the first time.
+	heardInstance struct{ origin string }
+	heard         struct {
 		chatID  string
 		payload []byte
 	}
 	laneDone struct {
-		lane     int
-		appended []chatlog.Appended
-		found    []*chatlog.Entry
-		errs     []error
+		lane    int
+		answers []logAnswer // one per operation of the batch
+	}
+	logAnswer struct {
+		appended chatlog.Appended
+		found    *chatlog.Entry
+		err      error
 	}
 	publishDone struct {
 		sent int
@@ -138,6 +147,8 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.onLaneDone(m)
 	case *heard:
 		b.onHeard(m)
+	case *heardInstance:
+		b.instances.heard(m.origin, time.Now())
 	case *messages.Publish:
 		b.onPublish(m)
 	case *publishDone:

@@ -3,6 +3,7 @@ package actors
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"eclipse/actors/messages"
@@ -18,24 +19,38 @@ func (b *bridge) dial() {
 		return
 	}
 	b.dialing = true
-	go func() {
+	b.router.outside(b.self, func() any {
 		ctx, cancel := b.call()
 		defer cancel()
-		feed, err := b.router.deps.Bus.Dial(ctx, b.hear)
-		if err == nil {
-			context.AfterFunc(b.ctx, func() { _ = feed.Close() }) // also when nobody is left to hear of it
-			if err = feed.Subscribe(ctx, []string{instanceChannel}); err != nil {
-				_ = feed.Close()
-			}
-		}
-		b.tell(&feedUp{feed, err})
+		feed, err := b.openFeed(ctx)
+		return &feedUp{feed, err}
+	}, func(err error) any { return &feedUp{err: err} })
+}
+
+// openFeed runs outside of Receive. The feed closes with the bridge, even when nobody is left to hear of it.
+func (b *bridge) openFeed(ctx context.Context) (chatlog.Feed, error) {
+	feed, err := b.router.deps.Bus.Dial(ctx, b.hear)
+	if err != nil {
+		return nil, err
+	}
+	cancel := context.AfterFunc(b.ctx, func() { _ = feed.Close() })
+	go func() {
+		<-feed.Done()
+		cancel()
+		b.tell(&feedDown{feed})
 	}()
+	if err := feed.Subscribe(ctx, []string{instanceChannel}); err != nil {
+		return nil, errors.Join(err, feed.Close())
+	}
+	return feed, nil
 }
 
 // hear is called by the feed's goroutine. It never blocks; at the bound the log fills the hole later.
 func (b *bridge) hear(chatID string, payload []byte) {
-	if b.pending.Add(1) > maxPending {
+	size := int64(len(payload))
+	if count, bytes := b.pending.Add(1), b.pendingSize.Add(size); count > maxPending || bytes > maxPendingBytes {
 		b.pending.Add(-1)
+		b.pendingSize.Add(-size)
 		b.router.metrics.Drop(metrics.DropBusOverflow)
 		return
 	}
@@ -44,6 +59,7 @@ func (b *bridge) hear(chatID string, payload []byte) {
 
 func (b *bridge) onHeard(h *heard) {
 	b.pending.Add(-1)
+	b.pendingSize.Add(-int64(len(h.payload)))
 	b.heardAt = time.Now()
 	if h.chatID == instanceChannel {
 		b.onAlive(h.payload)
@@ -68,22 +84,24 @@ func (b *bridge) onFeedUp(u *feedUp) {
 	b.dialing = false
 	if u.err != nil {
 		b.dialFails++
-		b.dialAt = time.Now().Add(backoff(b.dialFails, 100*time.Millisecond, 3*time.Second))
 		b.router.setBusUp(false)
-		b.router.alarm.after(time.Until(b.dialAt), b.self)
+		b.redial()
 		return
 	}
 	if b.dialed {
 		b.router.metrics.RedisReconnects.Inc()
 	}
-	b.dialed, b.dialFails, b.feed = true, 0, u.feed
+	b.dialed, b.feed = true, u.feed
 	b.heardAt = time.Now()
+	b.upSince = b.heardAt
 	b.instances.hearAll(b.heardAt)
 	b.router.setBusUp(true)
-	go func() {
-		<-u.feed.Done()
-		b.tell(&feedDown{u.feed})
-	}()
+	select {
+	case <-u.feed.Done(): // its end may have been reported before it was known here
+		b.onFeedDown(u.feed)
+		return
+	default:
+	}
 	b.subs.lost()
 	b.runSubscribe()
 	b.sayAlive()
@@ -100,6 +118,22 @@ func (b *bridge) onFeedDown(feed chatlog.Feed) {
 		return
 	}
 	b.router.log.Warn("the pub/sub connection is gone; dialing again", "error", feed.Err())
+	b.dialFails++
+	if time.Since(b.upSince) > stableAfter {
+		b.dialFails = 0
+	}
+	b.redial()
+}
+
+// stableAfter is how long a connection must have lived for its end to be answered without a pause.
+const stableAfter = 10 * time.Second
+
+// redial dials at once the first time, and after a growing pause when connections keep failing.
+func (b *bridge) redial() {
+	if b.dialFails > 0 {
+		b.dialAt = time.Now().Add(backoff(b.dialFails, 100*time.Millisecond, 3*time.Second))
+		b.router.alarm.after(time.Until(b.dialAt), b.self)
+	}
 	b.dial()
 }
 
@@ -120,12 +154,12 @@ func (b *bridge) runSubscribe() {
 	}
 	b.subscribing = true
 	feed := b.feed
-	go func() {
+	b.router.outside(b.self, func() any {
 		ctx, cancel := b.call()
 		defer cancel()
 		heads, err := b.subscribeAndCompare(ctx, feed, add, remove)
-		b.tell(&subscribedDone{feed, add, remove, heads, err})
-	}()
+		return &subscribedDone{feed, add, remove, heads, err}
+	}, func(err error) any { return &subscribedDone{feed, add, remove, nil, err} })
 }
 
 // subscribeAndCompare first hears the channels and then asks for the heads: what is appended in between is heard or read.
@@ -162,7 +196,7 @@ func (b *bridge) onSubscribed(d *subscribedDone) {
 				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i]), subscribed: true})
 			}
 		}
-		b.router.metrics.RedisSubscriptions.Add(float64(len(d.add) - len(d.remove)))
+		b.router.metrics.RedisSubscriptions.Set(float64(b.subs.heard()))
 	}
 	b.runSubscribe()
 }
@@ -201,20 +235,22 @@ func (b *bridge) checkHeads() {
 	}
 	b.checking = true
 	b.router.metrics.LogHeadChecks.Inc()
-	go func() {
-		for len(chatIDs) > 0 {
-			n := min(len(chatIDs), subscribeBatch)
-			ctx, cancel := b.call()
-			heads, err := b.router.deps.Log.Heads(ctx, chatIDs[:n])
-			cancel()
-			b.tell(&headsDone{chatIDs[:n], heads, err})
-			if err != nil {
-				break
-			}
-			chatIDs = chatIDs[n:]
+	b.router.outside(b.self, func() any { b.compareHeads(chatIDs); return &headsDone{} }, func(error) any { return &headsDone{} })
+}
+
+// compareHeads runs outside of Receive and reports chunk by chunk.
+func (b *bridge) compareHeads(chatIDs []string) {
+	for len(chatIDs) > 0 {
+		n := min(len(chatIDs), subscribeBatch)
+		ctx, cancel := b.call()
+		heads, err := b.router.deps.Log.Heads(ctx, chatIDs[:n])
+		cancel()
+		b.tell(&headsDone{chatIDs[:n], heads, err})
+		if err != nil {
+			return
 		}
-		b.tell(&headsDone{})
-	}()
+		chatIDs = chatIDs[n:]
+	}
 }
 
 func (b *bridge) onHeads(d *headsDone) {
@@ -228,7 +264,8 @@ func (b *bridge) onHeads(d *headsDone) {
 	}
 	for i, chatID := range d.chatIDs {
 		sub := b.subs.chats[chatID]
-		if at := wire.Position(d.heads[i]); sub != nil && sub.moved(at) {
+		if at := wire.Position(d.heads[i]); sub != nil { // the chat knows best whether it is behind
+			sub.moved(at)
 			b.router.send(sub.pid, &head{position: at})
 		}
 	}
@@ -241,11 +278,11 @@ func (b *bridge) probe() {
 	}
 	b.probing = true
 	feed := b.feed
-	go func() {
+	b.router.outside(b.self, func() any {
 		ctx, cancel := context.WithTimeout(b.ctx, probeTimeout)
 		defer cancel()
-		b.tell(&probeDone{feed, feed.Probe(ctx)})
-	}()
+		return &probeDone{feed, feed.Probe(ctx)}
+	}, func(err error) any { return &probeDone{feed, err} })
 }
 
 func (b *bridge) onProbe(p *probeDone) {
@@ -269,14 +306,29 @@ func (b *bridge) sayAlive() {
 }
 
 func (b *bridge) onAlive(payload []byte) {
-	if origin := string(payload); origin != b.router.cfg.Instance && wire.ValidClientMessageID(origin) {
-		b.instances.heard(origin, time.Now())
+	origin := string(payload)
+	if origin == b.router.cfg.Instance || !wire.ValidClientMessageID(origin) {
+		return
+	}
+	b.instances.heard(origin, time.Now())
+	if b.silent[origin] { // it was only paused: its users were taken for offline
+		delete(b.silent, origin)
+		for _, sub := range b.subs.chats {
+			b.router.send(sub.pid, &instanceBack{})
+		}
 	}
 }
+
+// maxSilent bounds how many instances are remembered that fell silent.
+const maxSilent = 1000
 
 func (b *bridge) giveUpInstances(now time.Time) {
 	for _, origin := range b.instances.dead(now, b.router.cfg.AliveWithin) {
 		b.router.log.Info("another instance fell silent; its users are offline", "instance", origin)
+		if b.silent == nil || len(b.silent) >= maxSilent {
+			b.silent = make(map[string]bool)
+		}
+		b.silent[origin] = true
 		for _, sub := range b.subs.chats {
 			b.router.send(sub.pid, &instanceGone{origin})
 		}

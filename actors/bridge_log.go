@@ -9,6 +9,8 @@ import (
 	"eclipse/internal/chatlog"
 	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The bridge's calls of the log and the bus: appends and look-ups in lanes, publishes, reads.
@@ -16,25 +18,11 @@ import (
 var laneSeed = maphash.MakeSeed()
 
 func (b *bridge) enqueue(op logOp) {
-	if b.queued >= b.router.cfg.MaxAppends {
-		b.turnAway(op)
-		return
-	}
-	b.queued++
-	b.router.logging.Store(int64(b.queued))
+	b.router.logging.Add(1)
+	b.router.loggingBytes.Add(op.size())
 	i := int(maphash.String(laneSeed, op.chatID()) % laneCount)
 	b.lanes[i].push(op)
 	b.runLane(i)
-}
-
-// turnAway answers an operation for which there is no room.
-func (b *bridge) turnAway(op logOp) {
-	if op.append != nil {
-		b.router.metrics.Append(metrics.AppendError)
-		b.router.send(op.from, &messages.AppendResult{Request: op.append, Refused: true})
-		return
-	}
-	b.router.send(op.from, &lookedUp{save: op.lookUp.save, failed: true})
 }
 
 func (b *bridge) runLane(i int) {
@@ -42,68 +30,89 @@ func (b *bridge) runLane(i int) {
 	if len(batch) == 0 {
 		return
 	}
-	go func() { b.tell(b.runBatch(i, batch)) }()
+	b.router.outside(b.self, func() any { return b.runBatch(i, batch) }, func(err error) any {
+		done := &laneDone{lane: i, answers: make([]logAnswer, len(batch))}
+		for i := range done.answers {
+			done.answers[i].err = err
+		}
+		return done
+	})
 }
 
-// runBatch runs outside of Receive: runs of appends in one call each, look-ups one by one, in the order of the batch.
-func (b *bridge) runBatch(i int, batch []logOp) *laneDone {
+// runBatch runs outside of Receive: all appends in one call, look-ups beside each other, one call per chat.
+func (b *bridge) runBatch(lane int, batch []logOp) *laneDone {
 	ctx, cancel := b.call()
 	defer cancel()
-	done := &laneDone{
-		lane: i, appended: make([]chatlog.Appended, len(batch)),
-		found: make([]*chatlog.Entry, len(batch)), errs: make([]error, len(batch)),
-	}
-	for at := 0; at < len(batch); {
-		if op := batch[at]; op.lookUp != nil {
-			entries, err := b.router.deps.Log.Lookup(ctx, op.lookUp.chatID, []string{op.lookUp.save.key})
-			if done.errs[at] = err; err == nil {
-				done.found[at] = entries[0]
-			}
-			at++
-			continue
+	done := &laneDone{lane: lane, answers: make([]logAnswer, len(batch))}
+	var appends []int
+	lookUps := make(map[string][]int) // by chat
+	for i, op := range batch {
+		if op.append != nil {
+			appends = append(appends, i)
+		} else if op.lookUp.save.clientID != "" { // without one it cannot be a repeat
+			lookUps[op.lookUp.chatID] = append(lookUps[op.lookUp.chatID], i)
 		}
-		end := at
-		for end < len(batch) && batch[end].append != nil {
-			end++
-		}
-		b.appendRun(ctx, batch[at:end], done.appended[at:end], done.errs[at:end])
-		at = end
 	}
+	var g errgroup.Group
+	g.SetLimit(maxLookUps)
+	g.Go(func() error { b.appendAll(ctx, batch, appends, done.answers); return nil })
+	for chatID, indexes := range lookUps {
+		g.Go(func() error { b.lookUpAll(ctx, chatID, batch, indexes, done.answers); return nil })
+	}
+	_ = g.Wait()
 	return done
 }
 
-func (b *bridge) appendRun(ctx context.Context, ops []logOp, out []chatlog.Appended, errs []error) {
-	items := make([]chatlog.Append, len(ops))
-	for i, op := range ops {
-		items[i] = chatlog.Append{ChatID: op.append.ChatId, Key: op.append.Key, Aliases: op.append.Aliases, Body: op.append.Body}
+func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, answers []logAnswer) {
+	if len(indexes) == 0 {
+		return
 	}
-	copy(out, b.router.deps.Log.Append(ctx, items))
-	for i := range out {
-		errs[i] = out[i].Err
+	items := make([]chatlog.Append, len(indexes))
+	for i, at := range indexes {
+		r := batch[at].append
+		items[i] = chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body}
+	}
+	for i, a := range b.router.deps.Log.Append(ctx, items) {
+		answers[indexes[i]] = logAnswer{appended: a, err: a.Err}
+	}
+}
+
+func (b *bridge) lookUpAll(ctx context.Context, chatID string, batch []logOp, indexes []int, answers []logAnswer) {
+	keys := make([]string, len(indexes))
+	for i, at := range indexes {
+		keys[i] = batch[at].lookUp.save.key
+	}
+	entries, err := b.router.deps.Log.Lookup(ctx, chatID, keys)
+	for i, at := range indexes {
+		if answers[at].err = err; err == nil {
+			answers[at].found = entries[i]
+		}
 	}
 }
 
 func (b *bridge) onLaneDone(d *laneDone) {
 	l := &b.lanes[d.lane]
-	for i, op := range l.inFlight {
-		switch {
-		case d.errs[i] != nil:
+	batch := l.inFlight
+	errs := make([]error, len(batch))
+	for i := range batch {
+		errs[i] = d.answers[i].err
+	}
+	b.router.setLogUp(l.done(errs, time.Now()))
+	for i, op := range batch {
+		switch a := &d.answers[i]; {
+		case a.err != nil:
 			b.router.metrics.Append(metrics.AppendError)
+			continue
 		case op.lookUp != nil:
-			b.answerLookUp(op.lookUp, d.found[i])
+			b.answerLookUp(op.lookUp, a.found)
 		default:
-			b.answerAppend(op, &d.appended[i])
+			b.answerAppend(op, &a.appended)
 		}
+		b.router.logging.Add(-1)
+		b.router.loggingBytes.Add(-op.size())
 	}
-	b.router.setLogUp(l.done(d.errs, time.Now()))
-	b.queued = 0
-	for i := range b.lanes {
-		b.queued += len(b.lanes[i].queue) + len(b.lanes[i].inFlight)
-	}
-	b.router.logging.Store(int64(b.queued))
-	if wait := time.Until(l.retryAt); wait > 0 {
+	if wait := time.Until(l.nextTry()); wait > 0 {
 		b.router.alarm.after(wait, b.self)
-		return
 	}
 	b.runLane(d.lane)
 }
@@ -124,7 +133,10 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended) {
 func (b *bridge) answerLookUp(l *lookUp, e *chatlog.Entry) {
 	answer := &lookedUp{save: l.save}
 	if e != nil {
-		answer.found, answer.entry = true, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload}
+		answer.entry = &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload}
+		if at, sealed := wire.SealedPosition(e.Payload); sealed {
+			answer.epoch = at.Epoch
+		}
 	}
 	b.router.send(l.pid, answer)
 }
@@ -145,11 +157,11 @@ func (b *bridge) runPublish() {
 	b.publishing = true
 	batch := b.publications
 	b.publications = nil
-	go func() {
+	b.router.outside(b.self, func() any {
 		ctx, cancel := b.call()
 		defer cancel()
-		b.tell(&publishDone{len(batch), b.router.deps.Bus.Publish(ctx, batch)})
-	}()
+		return &publishDone{len(batch), b.router.deps.Bus.Publish(ctx, batch)}
+	}, func(err error) any { return &publishDone{len(batch), err} })
 }
 
 func (b *bridge) onPublishDone(d *publishDone) {
@@ -165,13 +177,13 @@ func (b *bridge) runReads() {
 		r := b.reads[0]
 		b.reads = b.reads[1:]
 		b.reading++
-		go func() {
+		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
 			defer cancel()
 			after := chatlog.Position{Epoch: r.request.Epoch, Offset: r.request.Offset}
 			page, err := b.router.deps.Log.Read(ctx, r.request.ChatId, after, int(r.request.Max))
-			b.tell(&readDone{r, page, err})
-		}()
+			return &readDone{r, page, err}
+		}, func(err error) any { return &readDone{read: r, err: err} })
 	}
 }
 

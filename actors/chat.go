@@ -32,7 +32,9 @@ type chat struct {
 	sequence sequence
 	recent   recent
 	reading  bool // a read of the log is under way
+	again    bool // read once more when it is back
 	readAt   time.Time
+	early    []*messages.AppendResult // answers that cannot be judged before the head is known
 	appends  appends
 	saves    saves
 
@@ -52,19 +54,22 @@ type (
 		resume *wire.Position
 	}
 	leave struct{ connection uint64 }
+	// resubscribed: a member asked again for what it has; it is greeted again.
+	resubscribed struct{ connection uint64 }
 	// head is what the bridge tells: after subscribing, and when the log has moved past what the bridge has seen.
 	head struct {
 		position   wire.Position
 		subscribed bool // the channel is heard from now on
 	}
+	// instanceBack: an instance that was given up lives.
+	instanceBack struct{}
 	// instanceGone: another instance died; its users are offline.
 	instanceGone struct{ origin string }
 	// lookedUp answers a lookUp.
 	lookedUp struct {
-		save   *save
-		entry  *messages.Entry
-		found  bool
-		failed bool // the log's queue was full
+		save  *save
+		entry *messages.Entry // nil: the log does not know it
+		epoch string
 	}
 )
 
@@ -95,8 +100,12 @@ func (c *chat) Receive(ctx actor.Context) {
 		c.onReadMark(m)
 	case *messages.Resume:
 		c.onResume(m)
+	case *instanceBack:
+		c.askPresence()
 	case *instanceGone:
 		c.onInstanceGone(m.origin)
+	case *resubscribed:
+		c.onResubscribed(m.connection)
 	case *join:
 		c.onJoin(m)
 	case *leave:
@@ -115,22 +124,36 @@ func (c *chat) Receive(ctx actor.Context) {
 
 // apologise answers the message that made the chat panic.
 func (c *chat) apologise(message any) {
-	var sender *messages.Sender
-	var clientID string
 	switch m := message.(type) {
 	case *messages.ChatMessage:
-		sender, clientID = m.Sender, m.ClientMessageId
+		c.refuse(m.Sender.GetConnection(), errInternal(), m.ClientMessageId)
 	case *messages.AgentJoined:
-		sender = m.Sender
+		c.refuse(m.Sender.GetConnection(), errInternal(), "")
 	case *messages.Resume:
-		sender = m.Sender
+		c.refuse(m.Sender.GetConnection(), errInternal(), "")
+	case *lookedUp:
+		c.giveUp(m.save.key)
 	case *messages.PersistResult:
-		if s := c.saves.underway[m.Request.Key]; s != nil {
-			c.fail(s, errInternal())
+		c.giveUp(m.Request.Key)
+	case *messages.AppendResult:
+		if p := c.appends.find(m.Request.Key); p != nil {
+			c.appends.remove(p)
+			c.router.underway.Add(-1)
+			if p.save != nil {
+				c.giveUp(p.save.key)
+			}
 		}
+	case *messages.ReadResult:
+		c.reading = false
+		c.readAt = time.Now().Add(readRetry)
+		c.wakeIn(readRetry)
 	}
-	if sender != nil {
-		c.refuse(sender.Connection, errInternal(), clientID)
+}
+
+// giveUp refuses a message whose handling panicked; its sender may try again.
+func (c *chat) giveUp(key string) {
+	if s := c.saves.underway[key]; s != nil {
+		c.fail(s, errInternal())
 	}
 }
 
@@ -140,7 +163,7 @@ func (c *chat) onJoin(j *join) {
 	m.welcomed = false
 	first := c.members.sockets(m.sender.UserId) == 0
 	c.members = append(c.members, m)
-	c.count.Store(int32(len(c.members)))
+	c.counted(1)
 	if first {
 		c.announceArrival(&c.members[len(c.members)-1])
 	}
@@ -152,6 +175,12 @@ func (c *chat) onJoin(j *join) {
 		return
 	}
 	c.wakeIn(c.router.cfg.WelcomeTimeout)
+}
+
+// counted keeps the numbers of members true.
+func (c *chat) counted(change int64) {
+	c.count.Store(int32(len(c.members)))
+	c.router.memberships.Add(change)
 }
 
 // welcome greets a member, and begins the replay that it asked for.
@@ -172,6 +201,12 @@ func (c *chat) welcome(m *member) {
 	}
 }
 
+func (c *chat) onResubscribed(connection uint64) {
+	if m := c.members.find(connection); m != nil {
+		c.control(m, wire.Subscribed(c.id, time.Now(), c.state()))
+	}
+}
+
 func (c *chat) state() wire.ChatState {
 	return wire.ChatState{
 		Position: c.sequence.position(),
@@ -185,7 +220,7 @@ func (c *chat) onLeave(connection uint64) {
 	if !ok {
 		return
 	}
-	c.count.Store(int32(len(c.members)))
+	c.counted(-1)
 	c.endTyping(func(t typist) bool { return t.connection == connection && t.origin == "" })
 	if c.members.sockets(m.sender.UserId) == 0 {
 		c.presence.left(m.sender.UserId, m.role(), time.Now().Add(c.router.cfg.OfflineGrace))
@@ -206,6 +241,8 @@ func (c *chat) onWake() {
 	c.wakeAt = time.Time{}
 	c.endTyping(func(t typist) bool { return !t.until.After(now) })
 	c.announceDepartures(now)
+	c.forgetUnconfirmed(now)
+	c.postUnasked(now)
 	c.serveUnlogged(now)
 	c.welcomeLate(now)
 	c.retryRead(now)
@@ -236,7 +273,7 @@ func (c *chat) askToRetire(now time.Time) {
 
 // idle tells whether nobody is here and nothing is under way.
 func (c *chat) idle() bool {
-	return len(c.members) == 0 && len(c.saves.underway) == 0 && len(c.appends.waiting) == 0
+	return len(c.members) == 0 && len(c.saves.underway) == 0 && len(c.appends.waiting) == 0 && len(c.presence.leaving) == 0
 }
 
 // wakeIn makes sure that the chat is woken at most d from now.
@@ -262,6 +299,12 @@ func (c *chat) wakeNext(now time.Time) {
 	}
 	for _, l := range c.presence.leaving {
 		due(l.at)
+	}
+	if !c.presence.confirmBy.IsZero() {
+		due(c.presence.confirmBy)
+	}
+	if c.saves.lookingUp() {
+		due(now.Add(c.router.cfg.LogPatience))
 	}
 	if at, ok := c.appends.nextDeadline(c.router.cfg.LogPatience); ok {
 		due(at)

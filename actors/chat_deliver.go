@@ -11,6 +11,9 @@ import (
 // readMax is how many entries are read from the log at once.
 const readMax = 200
 
+// maxReplayFailures is how often in a row a member's replay may fail to read the log before it is given up.
+const maxReplayFailures = 3
+
 // readRetry is when a failed read of the log is tried again.
 const readRetry = 500 * time.Millisecond
 
@@ -19,14 +22,18 @@ func (c *chat) begins(at wire.Position) {
 	c.ready = true
 	c.sequence.start(at)
 	c.welcomeAll()
+	early := c.early
+	c.early = nil
+	for _, r := range early {
+		c.onAppended(r)
+	}
 }
 
 // onHead compares the log's head with what was delivered.
 func (c *chat) onHead(h *head) {
-	c.appends.away = false
 	at := h.position
 	if h.subscribed {
-		c.tellPresence(true)
+		c.askPresence()
 	}
 	switch {
 	case !c.ready:
@@ -64,11 +71,17 @@ func (c *chat) onPayload(payload []byte) {
 
 // onRaw takes an event that the API published: it has no offset yet, so it goes into the log, where the first wins.
 func (c *chat) onRaw(p *wire.Payload) {
-	if _, known := c.recent.offset(p.Key); known || c.appends.has(p.Key) {
+	if _, known := c.recent.offset(p.Key); known || c.appends.find(p.Key) != nil {
 		c.router.metrics.Drop(metrics.DropKnownKey)
 		return
 	}
-	c.append(&pendingAppend{key: p.Key, body: p.Body}, nil)
+	pending := &pendingAppend{key: p.Key, body: p.Body}
+	if c.router.logFull() {
+		c.router.metrics.Drop(metrics.DropUnloggedOverflow)
+		c.serve(pending)
+		return
+	}
+	c.append(pending)
 }
 
 // accept takes an entry of the log, wherever it was heard, and delivers what is next in order.
@@ -95,15 +108,24 @@ func (c *chat) accept(at wire.Position, key string, payload []byte) {
 // delivered before is not delivered again, and clients that count offsets are told that theirs are void.
 func (c *chat) restart(epoch string) {
 	c.router.metrics.LogEpochs.Inc()
+	for _, payload := range c.sequence.rest() { // what came past a hole that nobody can fill any more
+		c.deliver(0, "", payload)
+	}
 	c.sequence.start(wire.Position{Epoch: epoch})
 	c.recent.forgetOffsets()
+	c.read.forgetOffsets()
+	c.noticeLoss()
+	c.readLog()
+}
+
+// noticeLoss tells part-2 clients that entries are gone which they cannot get here: they reload history.
+func (c *chat) noticeLoss() {
 	notice := &wire.Frame{Payload: wire.Resumed(c.id, false, c.sequence.position(), 0), Class: wire.Control}
 	for i := range c.members {
-		if c.members[i].v1 && c.members[i].welcomed {
+		if part2Only(&c.members[i]) {
 			c.router.send(c.members[i].pid, notice)
 		}
 	}
-	c.readLog()
 }
 
 // deliver sends the next entry to every member, unless it was served before it had an offset.
@@ -123,13 +145,15 @@ func (c *chat) deliver(offset uint64, key string, payload []byte) {
 	c.recent.add(key, offset)
 	if known {
 		c.router.metrics.Drop(metrics.DropKnownKey)
-		return
+	} else {
+		c.broadcast(payload, true)
 	}
-	c.broadcast(payload)
+	c.settle(key, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
 }
 
-// broadcast sends one sequenced frame to every member: one immutable frame, at most two encodings.
-func (c *chat) broadcast(payload []byte) {
+// broadcast sends one sequenced frame to every member: one immutable frame, at most two encodings. Who is in a replay
+// gets an entry of the log through it.
+func (c *chat) broadcast(payload []byte, logged bool) {
 	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
 	public := full
 	if c.members.anonymous() {
@@ -141,10 +165,18 @@ func (c *chat) broadcast(payload []byte) {
 		if m.sender.Authenticated {
 			f = full
 		}
-		if m.replay == nil && f != nil {
+		if f != nil && (m.replay == nil || !logged) {
 			c.router.send(m.pid, f)
 		}
 	}
+}
+
+// visibleTo is a frame as one member may see it.
+func (c *chat) visibleTo(m *member, f *wire.Frame) *wire.Frame {
+	if m.sender.Authenticated {
+		return f
+	}
+	return c.public(f)
 }
 
 // public is a frame as anonymous sockets may see it: the same where it holds no e-mail address, nil where it cannot be
@@ -164,9 +196,10 @@ func (c *chat) public(f *wire.Frame) *wire.Frame {
 // readLog fetches what follows the last delivered entry.
 func (c *chat) readLog() {
 	if c.reading {
+		c.again = true
 		return
 	}
-	c.reading = true
+	c.reading, c.again = true, false
 	c.readAt = time.Time{}
 	c.router.metrics.LogReads.Inc()
 	c.router.bridge.request(&messages.ReadRequest{
@@ -185,20 +218,37 @@ func (c *chat) onRead(r *messages.ReadResult) {
 		c.wakeIn(readRetry)
 		return
 	}
-	if r.Epoch > c.sequence.epoch {
+	switch {
+	case r.Request.Epoch != c.sequence.epoch || r.Epoch < c.sequence.epoch: // asked in an epoch that has ended
+		c.readLog()
+		return
+	case r.Epoch > c.sequence.epoch:
 		c.restart(r.Epoch)
 		return
-	}
-	if r.Gap && len(r.Entries) > 0 {
-		c.sequence.skip(r.Entries[0].Offset)
-	} else if r.Gap {
-		c.sequence.skip(r.Head + 1)
+	case r.Gap:
+		c.skip(r)
 	}
 	for _, e := range r.Entries {
 		c.accept(wire.Position{Epoch: r.Epoch, Offset: e.Offset}, e.Key, e.Payload)
 	}
-	if c.sequence.behind(wire.Position{Epoch: r.Epoch, Offset: r.Head}) {
+	if c.again || c.sequence.behind(wire.Position{Epoch: r.Epoch, Offset: r.Head}) {
 		c.readLog()
+	}
+}
+
+// skip moves past entries that the log no longer keeps.
+func (c *chat) skip(r *messages.ReadResult) {
+	next := r.Head + 1
+	if len(r.Entries) > 0 {
+		next = r.Entries[0].Offset
+	}
+	if next > c.sequence.last+1 {
+		c.router.metrics.LogGaps.Inc()
+		c.sequence.skip(next)
+		c.noticeLoss()
+		for payload := c.sequence.next(); payload != nil; payload = c.sequence.next() {
+			c.deliver(c.sequence.last, "", payload)
+		}
 	}
 }
 
@@ -211,11 +261,13 @@ func (c *chat) retryRead(now time.Time) {
 // onResume begins a member's replay of what it missed.
 func (c *chat) onResume(r *messages.Resume) {
 	m := c.members.find(r.Sender.Connection)
-	if m == nil || m.replay != nil {
+	if m == nil {
+		c.router.metrics.Drop(metrics.DropNotMember)
 		return
 	}
+	running := m.replay != nil
 	m.replay = &replay{from: wire.Position{Epoch: r.Epoch, Offset: r.Offset}}
-	if m.welcomed {
+	if m.welcomed && !running {
 		c.readFor(m)
 	}
 }
@@ -235,6 +287,15 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 	if m == nil || m.replay == nil {
 		return
 	}
+	if r.Request.Epoch != m.replay.from.Epoch || r.Request.Offset != m.replay.from.Offset { // it has asked anew meanwhile
+		c.readFor(m)
+		return
+	}
+	if r.Failed && m.replay.failures < maxReplayFailures {
+		m.replay.failures++
+		c.readFor(m)
+		return
+	}
 	if r.Failed || r.Epoch != c.sequence.epoch {
 		c.endReplay(m, false)
 		return
@@ -246,11 +307,7 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 		}
 		m.replay.from = wire.Position{Epoch: r.Epoch, Offset: e.Offset}
 		m.replay.sent++
-		f := &wire.Frame{Payload: e.Payload, Class: wire.Sequenced}
-		if !m.sender.Authenticated {
-			f = c.public(f)
-		}
-		if f != nil {
+		if f := c.visibleTo(m, &wire.Frame{Payload: e.Payload, Class: wire.Sequenced}); f != nil {
 			c.router.send(m.pid, f)
 		}
 	}

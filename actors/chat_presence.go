@@ -54,7 +54,7 @@ func (c *chat) endTyping(match func(typist) bool) {
 func (c *chat) passBy(payload []byte, to func(*member) bool) {
 	f := &wire.Frame{Payload: payload, Class: wire.Ephemeral}
 	for i := range c.members {
-		if to(&c.members[i]) {
+		if c.members[i].welcomed && to(&c.members[i]) {
 			c.router.send(c.members[i].pid, f)
 		}
 	}
@@ -62,6 +62,9 @@ func (c *chat) passBy(payload []byte, to func(*member) bool) {
 
 func everyone(*member) bool    { return true }
 func part2Only(m *member) bool { return m.v1 && m.welcomed }
+
+// confirmWithin is how long other instances have to tell again who is connected to them.
+const confirmWithin = 3 * time.Second
 
 // publish sends an ephemeral payload to the other instances.
 func (c *chat) publish(payload []byte) {
@@ -99,10 +102,15 @@ func orOldServer(origin string) string {
 }
 
 func (c *chat) announceArrival(m *member) {
-	if c.presence.arrived(m.sender.UserId) {
-		return
+	now := time.Now()
+	p := wire.Presence{UserID: m.sender.UserId, Role: m.role(), Status: wire.Online}
+	lingered := c.presence.lingers(m.sender.UserId)
+	if !c.presence.arrived(m.sender.UserId) {
+		c.passBy(wire.PresenceFrame(p, c.id, "", now), func(o *member) bool { return part2Only(o) && o.sender.Connection != m.sender.Connection })
 	}
-	c.announcePresence(wire.Presence{UserID: m.sender.UserId, Role: m.role(), Status: wire.Online}, m.sender.Connection)
+	if !lingered { // the others have not heard that the user left
+		c.publish(wire.PresenceFrame(p, c.id, c.router.cfg.Instance, now))
+	}
 }
 
 func (c *chat) announceDepartures(now time.Time) {
@@ -114,16 +122,11 @@ func (c *chat) announceDepartures(now time.Time) {
 	}
 }
 
-// announcePresence tells part-2 clients here (but for one connection) and the other instances.
-func (c *chat) announcePresence(p wire.Presence, except uint64) {
-	now := time.Now()
-	c.passBy(wire.PresenceFrame(p, c.id, "", now), func(m *member) bool { return part2Only(m) && m.sender.Connection != except })
-	c.publish(wire.PresenceFrame(p, c.id, c.router.cfg.Instance, now))
-}
-
 func (c *chat) onRemotePresence(origin string, p wire.Presence, now time.Time) {
 	before := c.online(p.UserID)
-	c.presence.heard(origin, p)
+	if c.presence.heard(origin, p) {
+		c.router.bridge.send(&heardInstance{origin})
+	}
 	if after := c.online(p.UserID); after != before {
 		c.passBy(wire.PresenceFrame(p, c.id, "", now), part2Only)
 	}
@@ -131,15 +134,32 @@ func (c *chat) onRemotePresence(origin string, p wire.Presence, now time.Time) {
 
 // online tells whether a user has a socket here, is in grace, or has one elsewhere.
 func (c *chat) online(userID string) bool {
-	if c.members.sockets(userID) > 0 || c.presence.elsewhere(userID) {
-		return true
-	}
-	for _, l := range c.presence.leaving {
-		if l.userID == userID {
-			return true
+	return c.members.sockets(userID) > 0 || c.presence.lingers(userID) || c.presence.elsewhere(userID)
+}
+
+// offline tells part-2 clients of those who are gone for good.
+func (c *chat) offline(users []wire.Presence) {
+	now := time.Now()
+	for _, u := range users {
+		if !c.online(u.UserID) {
+			c.passBy(wire.PresenceFrame(u, c.id, "", now), part2Only)
 		}
 	}
-	return false
+}
+
+// askPresence asks the other instances who is connected to them, after we may have been deaf.
+func (c *chat) askPresence() {
+	c.presence.doubt(time.Now().Add(confirmWithin))
+	if !c.presence.confirmBy.IsZero() {
+		c.wakeIn(confirmWithin)
+	}
+	c.tellPresence(true)
+}
+
+func (c *chat) forgetUnconfirmed(now time.Time) {
+	for _, origin := range c.presence.unconfirmed(now) {
+		c.offline(c.presence.forget(origin))
+	}
 }
 
 // onPresenceState learns who is connected to another instance, and answers if asked.
@@ -147,6 +167,7 @@ func (c *chat) onPresenceState(s wire.PresenceState, now time.Time) {
 	for _, u := range s.Users {
 		c.onRemotePresence(s.Origin, u, now)
 	}
+	c.offline(c.presence.told(s.Origin, s.Users))
 	for _, mark := range s.Read {
 		c.advanceRead(mark, nil)
 	}
@@ -167,12 +188,7 @@ func (c *chat) tellPresence(want bool) {
 
 func (c *chat) onInstanceGone(origin string) {
 	c.endTyping(func(t typist) bool { return t.origin == origin })
-	now := time.Now()
-	for _, u := range c.presence.forget(origin) {
-		if !c.online(u.UserID) {
-			c.passBy(wire.PresenceFrame(u, c.id, "", now), part2Only)
-		}
-	}
+	c.offline(c.presence.forget(origin))
 }
 
 func (c *chat) onReadMark(r *messages.Read) {
@@ -221,6 +237,10 @@ func (c *chat) onUser(u *messages.UserResult) {
 	}
 	now := time.Now()
 	body := wire.AgentJoinedBody(c.id, u.Request.UserId, u.Name, now)
-	c.append(&pendingAppend{key: wire.HashKey(body), body: body}, nil)
-	c.announcePresence(wire.Presence{UserID: u.Request.UserId, Role: wire.RoleAgent, Status: wire.Online}, 0)
+	c.append(&pendingAppend{key: wire.HashKey(body), body: body})
+	if c.members.find(u.Request.Connection) != nil { // seen in another role from now on
+		p := wire.Presence{UserID: u.Request.UserId, Role: wire.RoleAgent, Status: wire.Online}
+		c.passBy(wire.PresenceFrame(p, c.id, "", now), part2Only)
+		c.publish(wire.PresenceFrame(p, c.id, c.router.cfg.Instance, now))
+	}
 }

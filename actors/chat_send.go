@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"strings"
 	"time"
 
 	"eclipse/actors/messages"
@@ -8,7 +9,9 @@ import (
 	"eclipse/internal/wire"
 )
 
-// onChatMessage begins a message's way: role, repeat, then the API.
+// A message's way from its sender's frame into the log: role, repeat, look-up, API, append.
+
+// onChatMessage begins a message's way.
 func (c *chat) onChatMessage(m *messages.ChatMessage) {
 	if c.members.find(m.Sender.Connection) == nil {
 		c.router.metrics.Drop(metrics.DropNotMember)
@@ -30,23 +33,35 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 	}
 	if id, done := c.saves.done[key]; done {
 		offset, _ := c.recent.offset(wire.MessageKey(id))
-		c.ack(m.Sender.Connection, m.ClientMessageId, id, offset)
+		c.ack(m.Sender.Connection, m.ClientMessageId, id, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
+		return
+	}
+	if e := c.full(); e != nil {
+		c.router.metrics.Drop(metrics.DropUnstoredOverflow)
+		c.refuse(m.Sender.Connection, e, m.ClientMessageId)
 		return
 	}
 	c.begin(m, key, clientID)
 }
 
-func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
-	if len(c.saves.underway) >= c.router.cfg.MaxSavesPerChat {
-		c.router.metrics.Drop(metrics.DropUnstoredOverflow)
-		c.refuse(m.Sender.Connection, errOverloaded(), m.ClientMessageId)
-		return
+// full tells why no further message can be accepted now: too many wait for the API, or for the log.
+func (c *chat) full() *wire.Error {
+	switch {
+	case c.router.logFull():
+		return errLog()
+	case len(c.saves.underway) >= c.router.cfg.MaxSavesPerChat:
+		return errOverloaded()
 	}
+	return nil
+}
+
+func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
+	received := time.Unix(0, m.ReceivedAt)
 	s := &save{
 		key:      key,
 		clientID: m.ClientMessageId,
 		waiting:  []uint64{m.Sender.Connection},
-		received: time.Unix(0, m.ReceivedAt),
+		received: received,
 		request: &messages.PersistRequest{
 			ChatId:          c.id,
 			Id:              wire.DeriveID(c.id, wire.SenderKey(m.Sender.UserId, m.Sender.Authenticated), clientID),
@@ -54,37 +69,48 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 			Content:         m.Content,
 			Role:            m.Role,
 			UserId:          m.Sender.UserId,
-			SentAt:          time.Unix(0, m.ReceivedAt).UnixMilli(),
+			SentAt:          received.UnixMilli(),
 			Key:             key,
 		},
 	}
 	c.saves.begin(s)
-	// The old API mints ids and stores a repeat again: ask the log whether this message was stored before.
-	if m.ClientMessageId != "" && c.router.singleRoute.Load() {
-		c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
+	c.router.underway.Add(1)
+	if c.router.route.Load() == routeBatch {
+		c.post(s)
 		return
 	}
+	// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
+	// cannot be a repeat goes the same way, so that the order stays.
+	c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
+	c.wakeIn(c.router.cfg.LogPatience)
+}
+
+// post hands a message to persistence.
+func (c *chat) post(s *save) {
+	s.posted = true
 	c.router.persistence.request(s.request, c.self)
 }
 
 func (c *chat) onLookedUp(l *lookedUp) {
-	if c.saves.underway[l.save.key] != l.save {
+	s := l.save
+	if c.saves.underway[s.key] != s || s.posted {
 		return
 	}
-	if l.failed {
-		c.fail(l.save, errLog())
+	if l.entry == nil {
+		c.post(s)
 		return
 	}
-	if !l.found {
-		c.router.persistence.request(l.save.request, c.self)
-		return
+	at := wire.Position{Epoch: l.epoch, Offset: l.entry.Offset}
+	c.finish(s, strings.TrimPrefix(l.entry.Key, wire.MessageKey("")), at)
+}
+
+// postUnasked posts what the log, being away, has not been asked about in time. A repeat among them is stored twice by
+// an old API; the batch route knows it by its id.
+func (c *chat) postUnasked(now time.Time) {
+	for _, s := range c.saves.unasked(now, c.router.cfg.LogPatience) {
+		c.router.metrics.LogUnasked.Inc()
+		c.post(s)
 	}
-	p, err := wire.ParsePayload(l.entry.Payload, c.id)
-	if err != nil {
-		c.fail(l.save, errLog())
-		return
-	}
-	c.finish(l.save, p.MessageID, p.Position.Offset)
 }
 
 // onPersisted takes the API's outcome: a stored message goes into the log, another is refused.
@@ -103,97 +129,141 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 		c.fail(s, errInternal())
 		return
 	}
-	var aliases []string
+	p := &pendingAppend{key: wire.MessageKey(stored.ID), body: stored.Body, save: s, id: stored.ID}
 	if s.clientID != "" {
-		aliases = []string{s.key}
+		p.aliases = []string{s.key}
 	}
-	c.append(&pendingAppend{key: wire.MessageKey(stored.ID), body: stored.Body, save: s, id: stored.ID}, aliases)
+	c.append(p)
 }
 
 // append hands an event to the log.
-func (c *chat) append(p *pendingAppend, aliases []string) {
+func (c *chat) append(p *pendingAppend) {
 	p.since = time.Now()
 	c.appends.add(p)
-	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Key: p.key, Aliases: aliases, Body: p.body}, c.self)
+	c.router.underway.Add(1)
+	c.send(p)
 	if c.appends.away {
-		c.serveUnlogged(p.since)
+		c.serve(p)
 		return
 	}
 	c.wakeIn(c.router.cfg.LogPatience)
 }
 
+func (c *chat) send(p *pendingAppend) {
+	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body}, c.self)
+}
+
+// onAppended takes the log's answer. It may be a repeat: another instance, or the API's own publish, was first.
 func (c *chat) onAppended(r *messages.AppendResult) {
-	p := c.appends.take(r.Request.Key)
-	if r.Refused {
-		c.router.metrics.Drop(metrics.DropUnloggedOverflow)
-		if p != nil {
-			c.serve(p)
-		}
+	p := c.appends.find(r.Request.Key)
+	if p == nil {
 		return
+	}
+	at := wire.Position{Epoch: r.Epoch, Offset: r.Offset}
+	key, id := p.key, p.id
+	if r.Repeat && r.Payload != nil { // known by an alias, perhaps: the log's entry is what counts
+		if first, err := wire.ParsePayload(r.Payload, c.id); err == nil {
+			key, id = first.Key, first.MessageID
+		}
+	}
+	_, delivered := c.recent.offset(key)
+	switch {
+	case !c.ready && r.Repeat: // its place may be before ours: the head will tell
+		c.early = append(c.early, r)
+		return
+	case c.ready && at.Epoch < c.sequence.epoch && !delivered: // logged in an epoch that has ended: nobody will hear of it
+		c.send(p)
+		return
+	case !c.ready:
+		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
 	}
 	c.appends.away = false
-	position := wire.Position{Epoch: r.Epoch, Offset: r.Offset}
-	if !c.ready {
-		c.begins(wire.Position{Epoch: r.Epoch, Offset: r.Offset - 1})
-	}
-	c.accept(position, r.Request.Key, r.Payload)
-	if p == nil || p.save == nil {
+	c.appends.remove(p)
+	c.router.underway.Add(-1)
+	c.accept(at, key, r.Payload)
+	if p.save == nil { // no message, or its delivery has answered the sender
 		return
 	}
-	c.router.metrics.DeliveryLatency.Observe(time.Since(p.save.received).Seconds())
-	c.finish(p.save, p.id, r.Offset)
+	if _, delivered := c.recent.offset(key); !delivered && r.Payload != nil {
+		c.echo(p.save, r.Payload)
+	}
+	c.finish(p.save, id, at)
+}
+
+// echo shows a message to those who sent it, since the place that it has is before they came.
+func (c *chat) echo(s *save, payload []byte) {
+	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
+	for _, connection := range s.waiting {
+		if m := c.members.find(connection); m != nil {
+			if f := c.visibleTo(m, full); f != nil {
+				c.router.send(m.pid, f)
+			}
+		}
+	}
+}
+
+// settle answers the sender of a message that has just been delivered, whoever put it into the log.
+func (c *chat) settle(key string, at wire.Position) {
+	if p := c.appends.find(key); p != nil && p.save != nil {
+		c.router.metrics.DeliveryLatency.Observe(time.Since(p.save.received).Seconds())
+		c.finish(p.save, p.id, at)
+		p.save = nil
+	}
 }
 
 // serveUnlogged delivers without an offset what the log has kept waiting for too long.
 func (c *chat) serveUnlogged(now time.Time) {
-	for _, p := range c.appends.overdue(now, c.router.cfg.LogPatience) {
-		c.appends.away = true
-		c.serve(p)
+	if !c.appends.overdue(now, c.router.cfg.LogPatience) {
+		return
 	}
-	if c.appends.away {
-		c.welcomeAll()
+	c.appends.away = true
+	c.welcomeAll()
+	for _, p := range c.appends.waiting {
+		c.serve(p)
 	}
 }
 
 // serve delivers an event to the sockets here although it has no place in the log.
 func (c *chat) serve(p *pendingAppend) {
+	if p.served {
+		return
+	}
 	p.served = true
 	if _, known := c.recent.offset(p.key); !known {
 		c.recent.add(p.key, 0)
 		c.router.metrics.LogUnsequenced.Inc()
-		c.broadcast(p.body)
+		c.broadcast(p.body, false)
 	}
-	if p.save != nil {
-		c.finish(p.save, p.id, 0)
-		p.save = nil
-	}
+	c.settle(p.key, wire.Position{})
 }
 
-// finish acknowledges a stored message to every socket that sent it.
-func (c *chat) finish(s *save, id string, offset uint64) {
+// finish acknowledges a stored message to every socket that sent it. A zero position: it has no place in the log yet.
+func (c *chat) finish(s *save, id string, at wire.Position) {
 	c.saves.end(s, id, true)
+	c.router.underway.Add(-1)
 	for _, connection := range s.waiting {
-		c.ack(connection, s.clientID, id, offset)
+		c.ack(connection, s.clientID, id, at)
 	}
 }
 
 // fail refuses a message to every socket that sent it.
 func (c *chat) fail(s *save, e *wire.Error) {
 	c.saves.end(s, "", false)
+	c.router.underway.Add(-1)
 	for _, connection := range s.waiting {
 		c.refuse(connection, e, s.clientID)
 	}
 }
 
-// ack tells a part-2 client that its message is stored; offset 0 = not in the log yet.
-func (c *chat) ack(connection uint64, clientID, id string, offset uint64) {
+// ack tells a part-2 client that its message is stored.
+func (c *chat) ack(connection uint64, clientID, id string, at wire.Position) {
 	m := c.members.find(connection)
 	if m == nil || !m.v1 || clientID == "" {
 		return
 	}
 	fields := wire.AckFields{ChatID: c.id, ClientMessageID: clientID, ID: id, Status: wire.AckStored}
-	if offset > 0 {
-		fields.Position = wire.Position{Epoch: c.sequence.epoch, Offset: offset}
+	if at.Offset > 0 {
+		fields.Position = at
 	}
 	c.control(m, wire.Ack(fields))
 }

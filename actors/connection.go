@@ -23,6 +23,7 @@ type connection struct {
 	backlog backlog // frames that arrived while a write is under way
 	queued  int     // bytes that the router's gauge knows of
 	writing bool    // a goroutine holds out
+	pingDue bool
 	state   lifecycle
 	goodbye goodbye   // the close frame that is due once everything queued was written
 	sent    [3]uint32 // frames gathered since the last write, by class
@@ -64,6 +65,7 @@ const writeTimeout = 10 * time.Second
 var writeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 func (c *connection) Receive(ctx actor.Context) {
+	defer c.router.guard(metrics.ActorConnection, ctx, func(any) { c.hangUp() }) // perhaps in the middle of a frame
 	switch m := ctx.Message().(type) {
 	case *wire.Frame:
 		c.deliver(m)
@@ -72,10 +74,7 @@ func (c *connection) Receive(ctx actor.Context) {
 	case *written:
 		c.onWritten(m.err)
 	case *heartbeat:
-		if !c.writing && c.state == open {
-			out := c.borrow()
-			*out = c.socket.AppendPing(*out)
-		}
+		c.ping()
 	case *pong:
 		if !c.writing && c.state == open {
 			out := c.borrow()
@@ -89,6 +88,18 @@ func (c *connection) Receive(ctx actor.Context) {
 		c.self = ctx.Self()
 	case *actor.Stopped:
 		c.release()
+	}
+}
+
+// ping asks the peer for a sign of life, at once or behind the write that is under way.
+func (c *connection) ping() {
+	switch {
+	case c.state != open:
+	case c.writing:
+		c.pingDue = true
+	default:
+		out := c.borrow()
+		*out = c.socket.AppendPing(*out)
 	}
 }
 
@@ -166,11 +177,10 @@ func (c *connection) count() {
 func (c *connection) writeOutside(rest []byte) {
 	c.writing = true
 	c.account()
-	root, self, socket := c.router.root(), c.self, c.socket
-	go func() {
-		err := socket.Write(rest, time.Now().Add(writeTimeout))
-		root.Send(self, &written{err})
-	}()
+	socket := c.socket
+	c.router.outside(c.self, func() any {
+		return &written{socket.Write(rest, time.Now().Add(writeTimeout))}
+	}, func(err error) any { return &written{err} })
 }
 
 func (c *connection) onWritten(err error) {
@@ -179,6 +189,10 @@ func (c *connection) onWritten(err error) {
 	if err != nil {
 		c.hangUp()
 		return
+	}
+	if c.pingDue {
+		c.pingDue = false
+		c.ping()
 	}
 	for i, frames := 0, c.backlog.take(); i < len(frames); i++ {
 		if c.writing {
@@ -199,7 +213,6 @@ func (c *connection) sayGoodbye(g goodbye) {
 		return
 	}
 	c.state, c.goodbye = closing, g
-	c.router.metrics.Close(int(g.code))
 	if !c.writing {
 		c.flush()
 	}

@@ -138,31 +138,60 @@ func TestBacklogDropsEphemeralFirst(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	now := time.Now()
 	var b breaker
-	for range breakAfter {
-		if !b.allow(now) {
+	allowed := func() bool { _, ok := b.allow(now); return ok }
+	fails := func() {
+		t.Helper()
+		round, ok := b.allow(now)
+		if !ok {
 			t.Fatal("opened too early")
 		}
-		b.done(false, now)
+		b.done(round, false, now)
 	}
-	if !b.open() || b.allow(now) {
+	first, _ := b.allow(now)
+	for range breakAfter {
+		fails()
+	}
+	if !b.open() || allowed() || !b.refuses(now) {
 		t.Fatal("not open")
 	}
 	now = now.Add(time.Minute)
-	if !b.allow(now) || b.allow(now) {
+	round, ok := b.allow(now)
+	if !ok || allowed() {
 		t.Fatal("half open lets one call through")
 	}
-	b.done(false, now)
-	if b.allow(now) {
+	b.done(first, false, now) // a late failure of long ago changes nothing
+	if allowed() {
+		t.Fatal("a second call while half open")
+	}
+	b.done(round, false, now)
+	if allowed() {
 		t.Fatal("not open again")
 	}
 	if b.downFor(now) < time.Minute {
 		t.Errorf("down for %v", b.downFor(now))
 	}
 	now = now.Add(time.Minute)
-	b.allow(now)
-	b.done(true, now)
-	if b.open() || !b.allow(now) || !b.allow(now) || b.downFor(now) != 0 {
+	round, _ = b.allow(now)
+	b.done(round, true, now)
+	if b.open() || !allowed() || !allowed() || b.downFor(now) != 0 {
 		t.Error("not closed")
+	}
+}
+
+// Calls that were under way together fail together: that is one failure.
+func TestBreakerCountsABlipOnce(t *testing.T) {
+	now := time.Now()
+	var b breaker
+	var rounds []int
+	for range 16 {
+		round, _ := b.allow(now)
+		rounds = append(rounds, round)
+	}
+	for _, round := range rounds {
+		b.done(round, false, now)
+	}
+	if b.failures != 1 {
+		t.Errorf("%d failures", b.failures)
 	}
 }
 
@@ -179,11 +208,17 @@ func TestReadMarksOnlyAdvance(t *testing.T) {
 			t.Errorf("%s: %v", c.id, got)
 		}
 	}
-	if !r.advance("v", "unknown", 0) || !r.advance("v", "other", 0) || r.advance("v", "other", 0) {
+	if !r.advance("v", "unknown", 0) || r.advance("v", "other", 0) || !r.advance("v", "m7", 7) {
 		t.Error("marks whose place is not known")
 	}
-	if s := r.snapshot(); len(s) != 2 || s[0].MessageID != "m6" {
+	r.advance("anon_1", "m1", 1)
+	r.advance("anon_2", "m2", 2) // the same sender with a new id
+	if s := r.snapshot(); len(s) != 3 || s[0].MessageID != "m2" || s[1].MessageID != "m6" {
 		t.Errorf("snapshot %v", s)
+	}
+	r.forgetOffsets()
+	if !r.advance("u", "first of the new epoch", 1) {
+		t.Error("stuck in the old epoch")
 	}
 }
 
@@ -234,8 +269,65 @@ func TestLaneKeepsOrderThroughFailures(t *testing.T) {
 		t.Fatalf("while a is refused: %v", got)
 	}
 	l.done([]error{nil}, now)
-	now = now.Add(refusedFor)
+	if at := l.nextTry(); at.IsZero() || at.Before(now) {
+		t.Fatalf("next try %v", at)
+	}
+	now = now.Add(2 * holdLimit)
 	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"a", "a", "a"}) {
 		t.Fatalf("a again: %v", got)
+	}
+}
+
+// A batch may fail in part for other reasons than a refusal; only the chats concerned wait, and not in a hot loop.
+func TestLaneHoldsBackOnlyWhatFails(t *testing.T) {
+	now := time.Now()
+	var l lane
+	for _, id := range []string{"a", "a", "b"} {
+		l.push(appendOp(id))
+	}
+	l.take(now)
+	if !l.done([]error{errTest, errTest, nil}, now) {
+		t.Fatal("the log answered")
+	}
+	l.push(appendOp("b"))
+	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"b"}) {
+		t.Fatalf("b is held back: %v", got)
+	}
+	l.done([]error{nil}, now)
+	if l.take(now) != nil {
+		t.Fatal("a is tried again at once")
+	}
+	now = now.Add(2 * holdLimit)
+	if got := chatsOf(l.take(now)); !slices.Equal(got, []string{"a", "a"}) {
+		t.Fatalf("a again: %v", got)
+	}
+}
+
+func TestPresenceOfOtherInstances(t *testing.T) {
+	var p presence
+	now := time.Now()
+	online := func(id string) wire.Presence {
+		return wire.Presence{UserID: id, Role: wire.RoleUser, Status: wire.Online}
+	}
+	if !p.heard("i1", online("a")) || p.heard("i1", online("b")) || !p.heard("i2", online("b")) {
+		t.Error("unknown instances")
+	}
+	if gone := p.told("i1", []wire.Presence{online("b"), online("c")}); len(gone) != 1 || gone[0].UserID != "a" || gone[0].Status != wire.Offline {
+		t.Errorf("gone %v", gone)
+	}
+	p.doubt(now.Add(time.Second))
+	p.told("i1", []wire.Presence{online("c")})
+	if got := p.unconfirmed(now); got != nil {
+		t.Errorf("too early: %v", got)
+	}
+	if got := p.unconfirmed(now.Add(time.Second)); !slices.Equal(got, []string{"i2"}) {
+		t.Errorf("unconfirmed %v", got)
+	}
+	if users := p.forget("i2"); len(users) != 1 || p.elsewhere("b") || !p.elsewhere("c") {
+		t.Errorf("forgotten %v", users)
+	}
+	p.left("d", wire.RoleUser, now.Add(time.Second))
+	if !p.lingers("d") || !p.arrived("d") || p.lingers("d") || p.arrived("d") {
+		t.Error("grace")
 	}
 }

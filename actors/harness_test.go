@@ -197,6 +197,18 @@ func (a *fakeAPI) Store(ctx context.Context, m nextapi.Message) nextapi.Result {
 	return r
 }
 
+func (a *fakeAPI) Probe(context.Context) nextapi.Result {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.old:
+		return nextapi.Result{Class: nextapi.Missing, Status: 404}
+	case a.fail != nil && a.fail.Class != nextapi.Rejected:
+		return *a.fail
+	}
+	return nextapi.Result{Class: nextapi.Stored, Status: 200}
+}
+
 func (a *fakeAPI) wait(ctx context.Context) {
 	a.mu.Lock()
 	hang := a.hang

@@ -16,9 +16,15 @@ import (
 type lane struct {
 	queue    []logOp
 	inFlight []logOp
-	failures int                  // batches failed in a row
-	retryAt  time.Time            // no batch before
-	blocked  map[string]time.Time // chats whose operation the log refused: nothing of theirs before
+	failures int              // batches failed in a row
+	retryAt  time.Time        // no batch before
+	blocked  map[string]*hold // chats with an operation that fails: nothing of theirs before its time
+}
+
+// hold keeps one chat's operations back after failures of its own.
+type hold struct {
+	until    time.Time
+	failures int
 }
 
 // logOp is an append or a look-up.
@@ -35,11 +41,33 @@ func (o logOp) chatID() string {
 	return o.lookUp.chatID
 }
 
+// size is what the operation holds in memory, about.
+func (o logOp) size() int64 {
+	if o.append != nil {
+		return int64(len(o.append.Body))
+	}
+	return 0
+}
+
+// nextTry is when something that failed may be tried again, zero if nothing waits for that.
+func (l *lane) nextTry() (at time.Time) {
+	if len(l.queue) == 0 {
+		return at
+	}
+	at = l.retryAt
+	for _, h := range l.blocked {
+		if at.IsZero() || h.until.Before(at) {
+			at = h.until
+		}
+	}
+	return at
+}
+
 // laneBatch bounds the operations of one batch.
 const laneBatch = 256
 
-// refusedFor is how long a chat waits whose append the log refused.
-const refusedFor = time.Second
+// holdLimit is the longest that a chat waits after failures of its own.
+const holdLimit = 5 * time.Second
 
 func (l *lane) push(op logOp) { l.queue = append(l.queue, op) }
 
@@ -54,7 +82,7 @@ func (l *lane) take(now time.Time) []logOp {
 	}
 	kept := l.queue[:0:0]
 	for _, op := range l.queue {
-		if until, blocked := l.blocked[op.chatID()]; len(l.inFlight) == laneBatch || blocked && now.Before(until) {
+		if h := l.blocked[op.chatID()]; len(l.inFlight) == laneBatch || h != nil && now.Before(h.until) {
 			kept = append(kept, op)
 			continue
 		}
@@ -64,26 +92,31 @@ func (l *lane) take(now time.Time) []logOp {
 	return l.inFlight
 }
 
-// done takes the errors of the batch in flight, one per operation, and puts what failed back in front. It returns
-// whether the log answered at all.
+// done takes the errors of the batch in flight, one per operation, and puts what failed back in front. A log that
+// answered nothing is left alone for a while; after a partial failure only the chats concerned wait. It returns whether
+// the log answered at all.
 func (l *lane) done(errs []error, now time.Time) (answered bool) {
+	batch := l.inFlight
+	l.inFlight = nil
+	for i := range batch {
+		answered = answered || errs[i] == nil || errors.Is(errs[i], chatlog.ErrRefused)
+	}
 	var again []logOp
-	for i, op := range l.inFlight {
+	held := make(map[string]bool)
+	for i, op := range batch {
+		chatID := op.chatID()
 		switch {
 		case errs[i] == nil:
-			answered = true
-			delete(l.blocked, op.chatID())
-		case errors.Is(errs[i], chatlog.ErrRefused):
-			answered = true
-			l.block(op.chatID(), now.Add(refusedFor))
-			again = append(again, op)
-		default:
-			again = append(again, op)
+			delete(l.blocked, chatID)
+			continue
+		case answered && !held[chatID]:
+			held[chatID] = true
+			l.block(chatID, now)
 		}
+		again = append(again, op)
 	}
-	l.inFlight = nil
 	if answered {
-		l.failures = 0
+		l.failures, l.retryAt = 0, time.Time{}
 	} else {
 		l.failures++
 		l.retryAt = now.Add(backoff(l.failures, 50*time.Millisecond, 2*time.Second))
@@ -94,11 +127,17 @@ func (l *lane) done(errs []error, now time.Time) (answered bool) {
 	return answered
 }
 
-func (l *lane) block(chatID string, until time.Time) {
+func (l *lane) block(chatID string, now time.Time) {
 	if l.blocked == nil {
-		l.blocked = make(map[string]time.Time)
+		l.blocked = make(map[string]*hold)
 	}
-	l.blocked[chatID] = until
+	h := l.blocked[chatID]
+	if h == nil {
+		h = &hold{}
+		l.blocked[chatID] = h
+	}
+	h.failures++
+	h.until = now.Add(backoff(h.failures, 100*time.Millisecond, holdLimit))
 }
 
 // backoff is the wait before the nth try again, n ≥ 1: full jitter over an exponential that is bounded.

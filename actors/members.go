@@ -23,6 +23,8 @@ type replay struct {
 	from wire.Position // the last entry that the member has
 	sent int
 	lost bool // some entries are gone for good
+
+	failures int // reads of the log that failed in a row
 }
 
 // role is what the others see a member as.

@@ -13,23 +13,32 @@ import (
 
 // persistence stores messages through the Next.js API.
 //
-// Its life: saves wait in a queue per chat; while a call slot is free and the breaker lets it, the chats that have
-// waited longest go into one batch, so that the first message goes at once and the rest gather while calls are in
-// flight. Where the API lacks the batch route each chat's oldest save goes by the old route. What may safely be tried
-// again is, until the save's patience is over; then its sender is told. Calls run in goroutines.
+// Its life: it asks the API whether it has the batch route; until that is known saves wait. Then, while a call slot is
+// free and the breaker lets it, the chats that have waited longest go into one batch, so that the first message goes at
+// once and the rest gather while calls are in flight. Where the API lacks the batch route each chat's oldest save goes
+// by the old route. What may safely be tried again is, until the save's patience is over; then its sender is told.
+// Calls run in goroutines. It never gives up asking an API that is down, with or without saves.
 type persistence struct {
 	router  *Router
 	self    *actor.PID
 	ctx     context.Context
 	stop    context.CancelFunc
 	queue   *saveQueue
-	calls   int // under way
+	calls   int // under way, probes not counted
 	breaker breaker
-	denied  bool      // the API refuses our secret
-	probeAt time.Time // when the batch route is looked for again
+	denied  bool // the API refuses our secret
+	probing bool
+	probeAt time.Time // when the API is asked for the batch route (again), zero = not at all
 	wakeAt  time.Time
 	users   users
 }
+
+// Which of its routes the API stores by.
+const (
+	routeUnknown int32 = iota
+	routeBatch
+	routeSingle
+)
 
 // probeBatchEvery is how often an API that lacks the batch route is asked for it again.
 const probeBatchEvery = 5 * time.Minute
@@ -38,12 +47,19 @@ const probeBatchEvery = 5 * time.Minute
 const expireEvery = time.Second
 
 // Messages to persistence besides those of package messages.
-type called struct {
-	batch   []*queued
-	results []nextapi.Result
-	route   metrics.Route
-	took    time.Duration
-}
+type (
+	called struct {
+		batch   []*queued
+		results []nextapi.Result
+		route   metrics.Route
+		round   int // of the breaker
+		took    time.Duration
+	}
+	probed struct {
+		result nextapi.Result
+		round  int
+	}
+)
 
 func (p *persistence) Receive(ctx actor.Context) {
 	defer p.router.guard(metrics.ActorPersistence, ctx, nil)
@@ -52,6 +68,8 @@ func (p *persistence) Receive(ctx actor.Context) {
 		p.onRequest(m, ctx.Sender())
 	case *called:
 		p.onCalled(m)
+	case *probed:
+		p.onProbed(m)
 	case *messages.UserRequest:
 		p.onUserRequest(m, ctx.Sender())
 	case *userFound:
@@ -59,20 +77,26 @@ func (p *persistence) Receive(ctx actor.Context) {
 	case *wake:
 		p.onWake(time.Now())
 	case *actor.Started:
-		p.self = ctx.Self()
-		p.ctx, p.stop = context.WithCancel(context.Background())
-		p.queue = newSaveQueue(p.router.cfg.MaxSaves)
-		p.users = newUsers()
+		p.start(ctx)
 	case *actor.Stopping:
 		p.stop()
 	}
 }
 
+func (p *persistence) start(ctx actor.Context) {
+	p.self = ctx.Self()
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.queue = newSaveQueue(p.router.cfg.MaxSaves)
+	p.users = newUsers()
+	now := time.Now()
+	p.probeAt = now
+	p.run(now)
+}
+
 func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 	now := time.Now()
-	// An outage that has outlasted the patience is not waited for again: the sender is told at once, unless this save
-	// can be the one that tries whether the API is back.
-	if p.breaker.downFor(now) > p.router.cfg.SavePatience && (p.breaker.trying || now.Before(p.breaker.openTill)) {
+	// An outage that has outlasted the patience is not waited for again: the sender is told at once.
+	if p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
 		p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
 		return
 	}
@@ -86,36 +110,48 @@ func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 
 // run makes calls while there is something to send, a slot is free and the breaker lets it.
 func (p *persistence) run(now time.Time) {
-	for p.calls < p.router.cfg.APIConcurrency {
-		if len(p.queue.ready) == 0 || !p.breaker.allow(now) {
+	p.probe(now)
+	p.queue.due(now)
+	route := p.router.route.Load()
+	for route != routeUnknown && p.calls < p.router.cfg.APIConcurrency && len(p.queue.ready) > 0 {
+		round, ok := p.breaker.allow(now)
+		if !ok {
 			break
 		}
-		limit, perChat, route := p.shape(now)
-		batch := p.queue.take(limit, perChat, now)
+		limit, by := p.router.cfg.BatchMax, metrics.RouteBatch
+		if route == routeSingle {
+			limit, by = 1, metrics.RouteSingle
+		}
+		batch := p.queue.take(limit, limit)
 		if len(batch) == 0 {
-			p.breaker.trying = false
+			p.breaker.unused()
 			break
 		}
 		p.calls++
-		go p.call(batch, route)
+		p.call(batch, by, round)
 	}
-	p.router.saving.Store(int64(p.queue.size))
 	p.router.metrics.APIQueued.Set(float64(p.queue.size))
 	p.sleep(now)
 }
 
-// shape says how the next call looks: a batch, or one message by the old route.
-func (p *persistence) shape(now time.Time) (limit, perChat int, route metrics.Route) {
-	if p.router.singleRoute.Load() && now.Before(p.probeAt) {
-		return 1, 1, metrics.RouteSingle
-	}
-	return p.router.cfg.BatchMax, p.router.cfg.BatchMax, metrics.RouteBatch
+// call posts a batch, or one message by the old route.
+func (p *persistence) call(batch []*queued, route metrics.Route, round int) {
+	start := time.Now()
+	p.router.outside(p.self, func() any {
+		ctx, cancel := context.WithTimeout(p.ctx, p.router.cfg.SaveTimeout)
+		defer cancel()
+		return &called{batch, p.post(ctx, batch, route), route, round, time.Since(start)}
+	}, func(err error) any {
+		results := make([]nextapi.Result, len(batch))
+		for i := range results {
+			results[i] = nextapi.Result{Class: nextapi.Ambiguous, Err: err}
+		}
+		return &called{batch, results, route, round, time.Since(start)}
+	})
 }
 
-// call runs outside of Receive.
-func (p *persistence) call(batch []*queued, route metrics.Route) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.router.cfg.SaveTimeout)
-	defer cancel()
+// post runs outside of Receive.
+func (p *persistence) post(ctx context.Context, batch []*queued, route metrics.Route) []nextapi.Result {
 	items := make([]nextapi.Message, len(batch))
 	for i, s := range batch {
 		r := s.request
@@ -124,14 +160,13 @@ func (p *persistence) call(batch []*queued, route metrics.Route) {
 			ClientMessageID: r.ClientMessageId, SentAt: time.UnixMilli(r.SentAt),
 		}
 	}
-	start := time.Now()
-	var results []nextapi.Result
-	if route == metrics.RouteBatch {
-		results = p.router.deps.API.StoreBatch(ctx, items)
-	} else {
-		results = []nextapi.Result{p.router.deps.API.Store(ctx, items[0])}
+	switch {
+	case route == metrics.RouteBatch:
+		return p.router.deps.API.StoreBatch(ctx, items)
+	case batch[0].tried: // the batch route may have stored it, and the old one would store it again
+		return []nextapi.Result{{Class: nextapi.Ambiguous}}
 	}
-	p.router.root().Send(p.self, &called{batch, results, route, time.Since(start)})
+	return []nextapi.Result{p.router.deps.API.Store(ctx, items[0])}
 }
 
 func (p *persistence) onCalled(c *called) {
@@ -141,11 +176,22 @@ func (p *persistence) onCalled(c *called) {
 	p.router.metrics.APICall(c.route, uint8(class), c.took)
 	if c.route == metrics.RouteBatch {
 		p.router.metrics.BatchSize.Observe(float64(len(c.batch)))
+		if class == nextapi.Missing {
+			p.learn(routeSingle, now)
+		}
 	}
-	p.judge(c, class, now)
+	p.judge(c.round, c.results, now)
+	for _, s := range p.takeBack(c, now) {
+		p.settle(s, now)
+	}
+	p.run(now)
+}
+
+// takeBack hands the results to the queue, chat by chat.
+func (p *persistence) takeBack(c *called, now time.Time) (out []settled) {
 	policy := retryPolicy{
-		idempotent: c.route == metrics.RouteBatch,
-		onRetry:    func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
+		batch:   c.route == metrics.RouteBatch,
+		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
 	}
 	for start := 0; start < len(c.batch); {
 		end := start + 1
@@ -153,62 +199,10 @@ func (p *persistence) onCalled(c *called) {
 		for end < len(c.batch) && c.batch[end].request.ChatId == chatID {
 			end++
 		}
-		for _, s := range p.queue.done(chatID, c.results[start:end], policy, now) {
-			p.settle(s, now)
-		}
+		out = append(out, p.queue.done(chatID, c.results[start:end], policy, now)...)
 		start = end
 	}
-	p.run(now)
-}
-
-// judge draws the conclusions of one call: which route there is, whether the API lives, whether it knows us.
-func (p *persistence) judge(c *called, class nextapi.Class, now time.Time) {
-	if c.route == metrics.RouteBatch {
-		p.noteRoute(class, now)
-	}
-	// An item that the API answered shows that it lives, whatever it said of the others.
-	alive := class == nextapi.Missing
-	for _, r := range c.results {
-		alive = alive || r.Class == nextapi.Stored || r.Class == nextapi.Rejected
-	}
-	wasOpen := p.breaker.open()
-	p.breaker.done(alive, now)
-	if open := p.breaker.open(); open != wasOpen {
-		p.noteBreaker(open)
-	}
-	if denied := class == nextapi.Denied; denied != p.denied && (denied || alive) {
-		p.denied = denied
-		if denied {
-			p.router.log.Error("the API refuses INTERNAL_API_SECRET; messages are kept and tried again")
-		}
-	}
-	p.router.setAPIState(p.breaker.open(), p.denied)
-}
-
-func (p *persistence) noteRoute(class nextapi.Class, now time.Time) {
-	single := p.router.singleRoute.Load()
-	switch {
-	case class == nextapi.Missing:
-		if !single {
-			p.router.log.Info("the API has no batch route; messages go one by one")
-		}
-		p.router.metrics.APIFallbacks.Inc()
-		p.router.singleRoute.Store(true)
-		p.probeAt = now.Add(probeBatchEvery)
-	case single && class == nextapi.Stored:
-		p.router.log.Info("the API has the batch route now")
-		p.router.singleRoute.Store(false)
-	}
-}
-
-func (p *persistence) noteBreaker(open bool) {
-	if open {
-		p.router.metrics.BreakerOpen.Set(1)
-		p.router.log.Warn("the API does not answer; calls pause")
-		return
-	}
-	p.router.metrics.BreakerOpen.Set(0)
-	p.router.log.Info("the API answers again")
+	return out
 }
 
 // worst is the class that says most about the API's state.
@@ -247,20 +241,26 @@ func (p *persistence) onWake(now time.Time) {
 	p.run(now)
 }
 
-// sleep sets the alarm for the next retry, the breaker's next try or the next look at what has expired.
+// sleep sets the alarm for what is due next: a retry, the breaker's next try, a probe, or a look at what has expired.
 func (p *persistence) sleep(now time.Time) {
-	if p.queue.size == 0 {
+	at := p.queue.next
+	soonest := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if p.queue.size > 0 {
+		soonest(now.Add(expireEvery))
+	}
+	if p.breaker.open() {
+		soonest(p.breaker.openTill)
+	}
+	if !p.probing {
+		soonest(p.probeAt)
+	}
+	if at.IsZero() || !p.wakeAt.IsZero() && !at.Before(p.wakeAt) {
 		return
 	}
-	at := now.Add(expireEvery)
-	if retry := p.queue.nextRetry(now); !retry.IsZero() && retry.Before(at) {
-		at = retry
-	}
-	if p.breaker.open() && p.breaker.openTill.After(now) && p.breaker.openTill.Before(at) {
-		at = p.breaker.openTill
-	}
-	if p.wakeAt.IsZero() || at.Before(p.wakeAt) {
-		p.wakeAt = at
-		p.router.alarm.after(at.Sub(now), p.self)
-	}
+	p.wakeAt = at
+	p.router.alarm.after(at.Sub(now), p.self)
 }

@@ -27,16 +27,18 @@ type Router struct {
 	started     chan struct{}
 	stopped     chan struct{}
 
-	connections atomic.Uint64 // numbers given out
-	open        atomic.Int64  // sessions not gone yet
-	saving      atomic.Int64  // saves under way
-	logging     atomic.Int64  // log operations under way
+	connections  atomic.Uint64 // numbers given out
+	open         atomic.Int64  // sessions not gone yet
+	memberships  atomic.Int64  // of all chats
+	underway     atomic.Int64  // saves and appends that chats wait for
+	logging      atomic.Int64  // log operations that the bridge has
+	loggingBytes atomic.Int64
 
-	singleRoute atomic.Bool // the API lacks the batch route
-	logDown     atomic.Bool
-	busDown     atomic.Bool
-	apiDown     atomic.Bool
-	apiDenied   atomic.Bool
+	route     atomic.Int32 // by which the API stores
+	logDown   atomic.Bool
+	busDown   atomic.Bool
+	apiDown   atomic.Bool
+	apiDenied atomic.Bool
 }
 
 // ErrDraining: the instance is going away and takes no new sockets.
@@ -54,7 +56,7 @@ func Start(cfg Config, deps Deps) *Router {
 		return slog.New(slog.DiscardHandler)
 	}))
 	r.system.EventStream.Subscribe(func(event any) {
-		if _, ok := event.(*actor.DeadLetterEvent); ok {
+		if e, ok := event.(*actor.DeadLetterEvent); ok && e.Message != any(wakeUp) { // a late alarm is no loss
 			r.metrics.Drop(metrics.DropDeadLetter)
 		}
 	})
@@ -96,13 +98,28 @@ func (r *Router) Connect(ctx context.Context, c ConnectRequest) (GatewaySession,
 		member: member{sender: s.primary.sender, v1: c.V1, primary: true},
 		resume: c.Resume,
 	}})
-	if err := <-done; err != nil { // the root answers in microseconds
-		return nil, err
+	select {
+	case err := <-done: // the root answers in microseconds
+		if err != nil {
+			return nil, err
+		}
+	case <-r.stopped:
+		return nil, ErrDraining
+	case <-ctx.Done():
+		go s.abandon(done)
+		return nil, ctx.Err()
 	}
 	r.open.Add(1)
-	r.metrics.Connections.Inc()
 	return s, nil
 }
+
+// logFull tells whether the log's backlog takes nothing more that is not stored yet.
+func (r *Router) logFull() bool {
+	return r.logging.Load() >= int64(r.cfg.MaxAppends) || r.loggingBytes.Load() >= maxLogBytes
+}
+
+// maxLogBytes bounds the bodies that wait for the log.
+const maxLogBytes = 32 << 20
 
 // Status is a snapshot for the health page.
 func (r *Router) Status(ctx context.Context) Status {
@@ -157,7 +174,12 @@ func (r *Router) setAPIState(down, denied bool) {
 func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
 	answer := make(chan []*Session, 1)
 	r.sendRoot(&drain{answer})
-	sessions := <-answer
+	var sessions []*Session
+	select {
+	case sessions = <-answer:
+	case <-r.stopped:
+		return nil
+	}
 	r.log.Info("draining", "connections", len(sessions))
 	start := time.Now()
 	due := func(i int) time.Duration { return spread * time.Duration(i+1) / time.Duration(len(sessions)+1) }
@@ -168,7 +190,8 @@ func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
 		sleep(ctx, time.Until(start.Add(due(i)))) // when the time is up the rest is closed at once
 		s.closeForRestart()
 	}
-	for r.open.Load() > 0 || r.saving.Load() > 0 || r.logging.Load() > 0 {
+	// A chat handles what a socket sent before it hears that the socket left, so with no member left nothing is unseen.
+	for r.open.Load() > 0 || r.memberships.Load() > 0 || r.underway.Load() > 0 {
 		if !sleep(ctx, 20*time.Millisecond) {
 			return ctx.Err()
 		}

@@ -13,16 +13,22 @@ import (
 // saveQueue holds the messages that wait for the API: a queue per chat, at most one call per chat in flight, chats side
 // by side. It is plain data: persistence runs the calls that it hands out and gives it the results.
 type saveQueue struct {
-	chats map[string]*chatQueue
-	ready []string // chats that have something to send and no call in flight, in the order in which they became ready
-	size  int      // saves, those in flight included
-	limit int
+	chats   map[string]*chatQueue
+	ready   []string  // chats that have something to send and no call in flight, in the order in which they became ready
+	delayed []string  // the same, but not before their retryAt
+	next    time.Time // when the first delayed chat is due, zero = none is
+	size    int       // saves, those in flight included
+	bytes   int       // of their contents
+	limit   int       // of size
 }
+
+// maxSaveBytes bounds the contents of all saves.
+const maxSaveBytes = 32 << 20
 
 type chatQueue struct {
 	waiting  []*queued
 	inFlight int       // the first inFlight of waiting are under way
-	ready    bool      // is in ready
+	listed   bool      // is in ready or delayed
 	retryAt  time.Time // no call before
 	failures int
 }
@@ -32,7 +38,7 @@ type queued struct {
 	request *messages.PersistRequest
 	from    *actor.PID
 	expires time.Time // then the sender is told that it is not stored
-	retries int
+	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
 }
 
 func newSaveQueue(limit int) *saveQueue {
@@ -41,7 +47,7 @@ func newSaveQueue(limit int) *saveQueue {
 
 // push queues a save; false = there is no room.
 func (q *saveQueue) push(s *queued) bool {
-	if q.size >= q.limit {
+	if q.size >= q.limit || q.bytes+len(s.request.Content) > maxSaveBytes {
 		return false
 	}
 	c := q.chats[s.request.ChatId]
@@ -51,49 +57,67 @@ func (q *saveQueue) push(s *queued) bool {
 	}
 	c.waiting = append(c.waiting, s)
 	q.size++
-	q.makeReady(s.request.ChatId, c)
+	q.bytes += len(s.request.Content)
+	q.list(s.request.ChatId, c)
 	return true
 }
 
-func (q *saveQueue) makeReady(chatID string, c *chatQueue) {
-	if !c.ready && c.inFlight == 0 && len(c.waiting) > 0 {
-		c.ready = true
+// list puts a chat where it belongs: among the ready ones or the delayed ones.
+func (q *saveQueue) list(chatID string, c *chatQueue) {
+	switch {
+	case c.listed || c.inFlight > 0 || len(c.waiting) == 0:
+		return
+	case c.retryAt.IsZero():
 		q.ready = append(q.ready, chatID)
+	default:
+		q.delayed = append(q.delayed, chatID)
+		if q.next.IsZero() || c.retryAt.Before(q.next) {
+			q.next = c.retryAt
+		}
 	}
+	c.listed = true
+}
+
+// due moves the delayed chats whose time has come to the ready ones.
+func (q *saveQueue) due(now time.Time) {
+	if q.next.IsZero() || now.Before(q.next) {
+		return
+	}
+	q.next = time.Time{}
+	later := q.delayed[:0]
+	for _, chatID := range q.delayed {
+		c := q.chats[chatID]
+		switch {
+		case !now.Before(c.retryAt):
+			c.retryAt = time.Time{}
+			q.ready = append(q.ready, chatID)
+		case q.next.IsZero() || c.retryAt.Before(q.next):
+			q.next = c.retryAt
+			fallthrough
+		default:
+			later = append(later, chatID)
+		}
+	}
+	q.delayed = later
 }
 
 // take hands out up to limit saves of the chats that have waited longest, perChat of each at most, in their order. All
 // of them are in flight until done is called for each chat.
-func (q *saveQueue) take(limit, perChat int, now time.Time) (batch []*queued) {
-	var later []string
+func (q *saveQueue) take(limit, perChat int) (batch []*queued) {
 	for len(q.ready) > 0 && len(batch) < limit {
 		chatID := q.ready[0]
 		q.ready = q.ready[1:]
 		c := q.chats[chatID]
+		c.listed = false
 		if len(c.waiting) == 0 { // all of it has expired
 			delete(q.chats, chatID)
 			continue
 		}
-		if now.Before(c.retryAt) {
-			later = append(later, chatID)
-			continue
-		}
 		n := min(len(c.waiting), perChat, limit-len(batch))
 		batch = append(batch, c.waiting[:n]...)
-		c.inFlight, c.ready = n, false
+		c.inFlight = n
 	}
-	q.ready = append(later, q.ready...)
 	return batch
-}
-
-// nextRetry is when the next chat may be tried again, zero if none waits.
-func (q *saveQueue) nextRetry(now time.Time) (at time.Time) {
-	for _, chatID := range q.ready {
-		if t := q.chats[chatID].retryAt; t.After(now) && (at.IsZero() || t.Before(at)) {
-			at = t
-		}
-	}
-	return at
 }
 
 // settled is a save whose wait is over.
@@ -110,44 +134,52 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 	c := q.chats[chatID]
 	inFlight := c.waiting[:c.inFlight]
 	rest := append([]*queued(nil), c.waiting[c.inFlight:]...)
+	c.inFlight = 0
+	wait := c.delay(results)
 	var again []*queued
 	for i, s := range inFlight {
 		r := results[i]
+		s.tried = s.tried || p.batch && r.Class == nextapi.Ambiguous
 		switch {
 		case r.Class == nextapi.Stored:
 			out = append(out, settled{s, r, true, true})
 		case r.Class == nextapi.Rejected:
 			out = append(out, settled{s, r, false, true})
-		case !p.mayRetry(r) || !now.Before(s.expires):
+		case !p.mayRetry(r) || !now.Add(wait).Before(s.expires):
 			out = append(out, settled{s, r, false, false})
 		default:
-			s.retries++
 			again = append(again, s)
 			p.onRetry(r)
-			c.delay(r, now)
 		}
 	}
+	c.retryAt = time.Time{}
 	if len(again) == 0 {
 		c.failures = 0
+	} else if wait > 0 {
+		c.retryAt = now.Add(wait)
 	}
-	c.waiting, c.inFlight = append(again, rest...), 0
-	q.size -= len(out)
+	c.waiting = append(again, rest...)
+	for _, s := range out {
+		q.forget(s.save)
+	}
 	if len(c.waiting) == 0 {
 		delete(q.chats, chatID)
 		return out
 	}
-	q.makeReady(chatID, c)
+	q.list(chatID, c)
 	return out
+}
+
+func (q *saveQueue) forget(s *queued) {
+	q.size--
+	q.bytes -= len(s.request.Content)
 }
 
 // retryPolicy says what may be posted again.
 type retryPolicy struct {
-	idempotent bool // by the batch route: everything that is not final
-	onRetry    func(nextapi.Result)
+	batch   bool // by the batch route, which is idempotent: everything that is not final
+	onRetry func(nextapi.Result)
 }
-
-// statusFailedDependency is an item's status in the batch route when an earlier item of its chat was not stored.
-const statusFailedDependency = 424
 
 // mayRetry: the old route stores a repeat again, so only what was certainly not stored may be tried again there.
 func (p retryPolicy) mayRetry(r nextapi.Result) bool {
@@ -155,25 +187,35 @@ func (p retryPolicy) mayRetry(r nextapi.Result) bool {
 	case nextapi.Retry, nextapi.Denied, nextapi.Missing:
 		return true
 	case nextapi.Ambiguous:
-		return p.idempotent
+		return p.batch
 	}
 	return false
 }
 
-// delay puts a chat's next try off: by Retry-After, or full jitter over an exponential up to 30 s. What was not tried
-// costs nothing: a batch route that is missing, a batch that was full, a message behind another that failed.
-func (c *chatQueue) delay(r nextapi.Result, now time.Time) {
-	if r.Class == nextapi.Missing || r.Status == statusFailedDependency || errors.Is(r.Err, nextapi.ErrNotSent) {
-		return
+// statusFailedDependency is an item's status in the batch route when an earlier item of its chat was not stored.
+const statusFailedDependency = 424
+
+// delay is how long a chat waits after a call: by Retry-After, or full jitter over an exponential up to 30 s. What was
+// not tried costs nothing: a batch route that is missing, a batch that was full, a message behind another that failed.
+func (c *chatQueue) delay(results []nextapi.Result) (wait time.Duration) {
+	failed := false
+	for _, r := range results {
+		switch r.Class {
+		case nextapi.Retry, nextapi.Ambiguous, nextapi.Denied:
+			if r.Status != statusFailedDependency && !errors.Is(r.Err, nextapi.ErrNotSent) {
+				failed = true
+				wait = max(wait, r.RetryAfter)
+			}
+		}
+	}
+	if !failed {
+		return 0
 	}
 	c.failures++
-	wait := backoff(c.failures, 100*time.Millisecond, 30*time.Second)
-	if r.RetryAfter > 0 {
-		wait = r.RetryAfter
+	if wait > 0 {
+		return wait
 	}
-	if at := now.Add(wait); at.After(c.retryAt) {
-		c.retryAt = at
-	}
+	return backoff(c.failures, 100*time.Millisecond, 30*time.Second)
 }
 
 // expire takes out the saves that have waited too long without being under way.
@@ -186,10 +228,10 @@ func (q *saveQueue) expire(now time.Time) (out []settled) {
 				continue
 			}
 			out = append(out, settled{save: s})
-			q.size--
+			q.forget(s)
 		}
 		c.waiting = kept
-		if len(kept) == 0 && !c.ready {
+		if len(kept) == 0 && !c.listed {
 			delete(q.chats, chatID)
 		}
 	}

@@ -1,14 +1,15 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"eclipse/actors/messages"
 	"eclipse/internal/wire"
 )
 
-// A message is under way from its sender's frame until it is in the log. saves knows those of one chat, so that a
-// repeat finds its first, and remembers the ids of the last ones that arrived.
+// saves are the messages of one chat that are under way, from their sender's frame until they are in the log, so that
+// a repeat finds its first; and the ids of the last ones that arrived.
 type saves struct {
 	underway map[string]*save  // by sender and clientMessageId
 	done     map[string]string // by the same key: the message's id
@@ -22,12 +23,14 @@ type save struct {
 	waiting  []uint64 // connections that sent it and want to be told
 	received time.Time
 	request  *messages.PersistRequest
+	posted   bool // handed to persistence; before that the log is asked whether it knows the message
 }
 
 // maxDone bounds the remembered ids; older repeats are answered by the API or the log.
 const maxDone = 64
 
-// saveKey identifies a message within its chat: sender and clientMessageId. It is also the alias under which the log finds it.
+// saveKey identifies a message within its chat: sender and clientMessageId. It is also the alias under which the log
+// finds it.
 func saveKey(sender *messages.Sender, clientMessageID string) string {
 	return "c:" + wire.SenderKey(sender.UserId, sender.Authenticated) + ":" + clientMessageID
 }
@@ -42,32 +45,52 @@ func (s *saves) begin(v *save) {
 
 // join lets one more connection wait for a save that is under way.
 func (v *save) join(connection uint64) {
-	for _, c := range v.waiting {
-		if c == connection {
-			return
-		}
+	if !slices.Contains(v.waiting, connection) {
+		v.waiting = append(v.waiting, connection)
 	}
-	v.waiting = append(v.waiting, connection)
 }
 
-// end takes a save out; stored remembers its id.
+// end takes a save out; a stored one's id is remembered.
 func (s *saves) end(v *save, id string, stored bool) {
-	delete(s.underway, v.key)
-	if len(s.underway) == 0 {
+	if delete(s.underway, v.key); len(s.underway) == 0 {
 		s.underway = nil
 	}
-	if !stored || v.clientID == "" {
-		return
+	if stored && v.clientID != "" {
+		s.remember(v.key, id)
 	}
+}
+
+func (s *saves) remember(key, id string) {
 	if s.done == nil {
 		s.done = make(map[string]string)
 	}
-	if _, known := s.done[v.key]; !known {
-		s.order = append(s.order, v.key)
+	if _, known := s.done[key]; !known {
+		s.order = append(s.order, key)
 	}
-	s.done[v.key] = id
+	s.done[key] = id
 	if len(s.order) > maxDone {
 		delete(s.done, s.order[0])
-		s.order = append(s.order[:0], s.order[1:]...)
+		s.order = slices.Delete(s.order, 0, 1)
 	}
+}
+
+// unasked returns the saves whose look-up in the log has taken longer than the patience, in order of arrival.
+func (s *saves) unasked(now time.Time, patience time.Duration) (late []*save) {
+	for _, v := range s.underway {
+		if !v.posted && now.Sub(v.received) >= patience {
+			late = append(late, v)
+		}
+	}
+	slices.SortFunc(late, func(a, b *save) int { return a.received.Compare(b.received) })
+	return late
+}
+
+// lookingUp tells whether any save still waits for its look-up.
+func (s *saves) lookingUp() bool {
+	for _, v := range s.underway {
+		if !v.posted {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,11 @@
 package actors
 
-import "eclipse/internal/wire"
+import (
+	"maps"
+	"slices"
+
+	"eclipse/internal/wire"
+)
 
 // sequence decides which entry of a chat's log may be delivered now. It is plain data: the chat feeds it what it
 // hears and does what it says. Entries are delivered in the order of their offsets, each once; one that comes too
@@ -8,11 +13,16 @@ import "eclipse/internal/wire"
 type sequence struct {
 	epoch string
 	last  uint64            // offset of the last delivered entry
-	early map[uint64][]byte // entries past a hole, by offset; bounded by maxEarly
+	early map[uint64][]byte // entries past a hole, by offset
+
+	earlyBytes int
 }
 
-// maxEarly bounds the entries kept past a hole. More are forgotten: the log has them.
-const maxEarly = 256
+// maxEarly and maxEarlyBytes bound the entries kept past a hole. More are forgotten: the log has them.
+const (
+	maxEarly      = 256
+	maxEarlyBytes = 1 << 20
+)
 
 // verdict says what to do with an entry.
 type verdict uint8
@@ -27,7 +37,7 @@ const (
 
 // start sets the position from which on entries are delivered.
 func (s *sequence) start(p wire.Position) {
-	s.epoch, s.last, s.early = p.Epoch, p.Offset, nil
+	s.epoch, s.last, s.early, s.earlyBytes = p.Epoch, p.Offset, nil, 0
 }
 
 func (s *sequence) position() wire.Position { return wire.Position{Epoch: s.epoch, Offset: s.last} }
@@ -45,11 +55,12 @@ func (s *sequence) offer(p wire.Position, payload []byte) verdict {
 		s.last = p.Offset
 		return deliver
 	}
-	if payload != nil && len(s.early) < maxEarly {
+	if payload != nil && len(s.early) < maxEarly && s.earlyBytes+len(payload) <= maxEarlyBytes && s.early[p.Offset] == nil {
 		if s.early == nil {
 			s.early = make(map[uint64][]byte)
 		}
 		s.early[p.Offset] = payload
+		s.earlyBytes += len(payload)
 	}
 	return hole
 }
@@ -63,12 +74,18 @@ func (s *sequence) next() []byte {
 	if !ok {
 		return nil
 	}
-	delete(s.early, s.last+1)
 	s.last++
-	if len(s.early) == 0 {
-		s.early = nil
-	}
+	s.forget(s.last)
 	return payload
+}
+
+// rest takes out the entries past a hole, in order.
+func (s *sequence) rest() (payloads [][]byte) {
+	for _, offset := range slices.Sorted(maps.Keys(s.early)) {
+		payloads = append(payloads, s.early[offset])
+	}
+	s.early, s.earlyBytes = nil, 0
+	return payloads
 }
 
 // skip moves past entries that the log no longer has, to just before offset.
@@ -78,8 +95,15 @@ func (s *sequence) skip(offset uint64) {
 	}
 	for o := range s.early {
 		if o <= s.last {
-			delete(s.early, o)
+			s.forget(o)
 		}
+	}
+}
+
+func (s *sequence) forget(offset uint64) {
+	s.earlyBytes -= len(s.early[offset])
+	if delete(s.early, offset); len(s.early) == 0 {
+		s.early = nil
 	}
 }
 

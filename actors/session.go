@@ -73,6 +73,9 @@ func (s *Session) Handle(f wire.ClientFrame) {
 		s.tell(wire.Pong())
 		return
 	}
+	if !s.knows(f) {
+		return
+	}
 	m := s.membership(f.ChatID)
 	if m == nil {
 		s.Reject(errNotSubscribed(), f)
@@ -97,13 +100,30 @@ func (s *Session) Handle(f wire.ClientFrame) {
 	}
 }
 
+// knows refuses the frames of part 2 to a client that has not asked for it, as the old server did.
+func (s *Session) knows(f wire.ClientFrame) bool {
+	switch f.Kind {
+	case wire.KindResume, wire.KindSubscribe, wire.KindUnsubscribe, wire.KindAuth, wire.KindRead:
+		if !s.v1 {
+			s.Reject(wire.NewError(wire.UnknownType, ""), f)
+			return false
+		}
+	}
+	return true
+}
+
 // maxMemberships bounds the chats of one socket.
 const maxMemberships = 1000
 
 // Subscribe joins one more chat; the chat answers with `subscribed`.
 func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
-	if s.membership(id.ChatID) != nil {
-		s.Authenticate(f, id)
+	if !s.knows(f) {
+		return
+	}
+	if m := s.membership(id.ChatID); m != nil {
+		if s.renew(m, f, id) {
+			s.router.send(m.chat, &resubscribed{s.number})
+		}
 		return
 	}
 	s.mu.Lock()
@@ -119,7 +139,11 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 		chatID: id.ChatID, done: done,
 		join: &join{member: member{pid: s.pid, sender: m.sender, v1: s.v1}},
 	})
-	m.chat = <-done // the root answers in microseconds
+	select {
+	case m.chat = <-done: // the root answers in microseconds
+	case <-s.router.stopped:
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone.Load() {
@@ -150,25 +174,35 @@ func (s *Session) unsubscribe(m *membership) {
 
 // Authenticate renews a token. Sender and chat must stay the same; all anonymous users of a chat are one sender.
 func (s *Session) Authenticate(f wire.ClientFrame, id Identity) {
+	if !s.knows(f) {
+		return
+	}
 	m := s.membership(id.ChatID)
 	if m == nil {
 		s.Reject(errNotSubscribed(), f)
 		return
 	}
+	if s.renew(m, f, id) {
+		s.tell(wire.Authenticated(m.id, time.Now()))
+	}
+}
+
+// renew takes a fresh token for a membership, unless it is another sender's.
+func (s *Session) renew(m *membership, f wire.ClientFrame, id Identity) bool {
 	same := wire.SenderKey(id.UserID, id.Authenticated) == wire.SenderKey(m.sender.UserId, m.sender.Authenticated)
 	if !same || string(id.Role) != m.sender.Role {
 		s.Reject(wire.NewError(wire.TokenInvalid, "The token is another sender's"), f)
-		return
+		return false
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	fresh := expiry{at: id.ExpiresAt}
 	if m == &s.primary {
 		s.expiry = fresh
 	} else {
 		m.expiry = fresh
 	}
-	s.mu.Unlock()
-	s.tell(wire.Authenticated(m.id, time.Now()))
+	return true
 }
 
 // Reject answers a frame with an error.
@@ -256,7 +290,6 @@ func (s *Session) Gone() {
 	}
 	s.router.send(s.pid, isGone)
 	s.router.sendRoot(&disconnected{s.number})
-	s.router.metrics.Connections.Dec()
 	s.router.open.Add(-1)
 }
 
@@ -268,5 +301,17 @@ func (s *Session) advise(after time.Duration) {
 }
 
 var _ GatewaySession = (*Session)(nil)
+
+// abandon ends a session whose opener did not wait for it.
+func (s *Session) abandon(opened <-chan error) {
+	select {
+	case err := <-opened:
+		if err == nil {
+			s.router.open.Add(1)
+			s.Gone()
+		}
+	case <-s.router.stopped:
+	}
+}
 
 func (s *Session) closeForRestart() { s.Close(wire.CloseRestart, wire.CloseRestart.Reason()) }

@@ -88,6 +88,16 @@ func (s *subscriptions) confirmed() (chatIDs []string) {
 	return chatIDs
 }
 
+// heard counts the chats that hear their channel.
+func (s *subscriptions) heard() (n int) {
+	for _, sub := range s.chats {
+		if sub.confirmed {
+			n++
+		}
+	}
+	return n
+}
+
 // moved notes a position and tells whether it is past what was seen.
 func (s *subscription) moved(p wire.Position) bool {
 	if p.Epoch < s.seen.Epoch || p.Epoch == s.seen.Epoch && p.Offset <= s.seen.Offset {

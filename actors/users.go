@@ -62,18 +62,22 @@ func (p *persistence) onUserRequest(r *messages.UserRequest, from *actor.PID) {
 	}
 	p.users.calls++
 	p.users.waiting[r.UserId] = []waiter{{r, from}}
-	go p.findUser(r.UserId)
+	p.router.outside(p.self, func() any { return p.findUser(r.UserId) }, func(error) any {
+		return &userFound{userID: r.UserId, failed: true}
+	})
 }
 
 // findUser runs outside of Receive.
-func (p *persistence) findUser(userID string) {
+func (p *persistence) findUser(userID string) *userFound {
 	ctx, cancel := context.WithTimeout(p.ctx, userTimeout)
 	defer cancel()
 	start := time.Now()
 	user, result := p.router.deps.API.User(ctx, userID)
 	p.router.metrics.APICall(metrics.RouteUser, uint8(result.Class), time.Since(start))
-	failed := result.Class != nextapi.Stored && result.Class != nextapi.Rejected
-	p.router.root().Send(p.self, &userFound{userID, user.Name, failed})
+	return &userFound{
+		userID: userID, name: user.Name,
+		failed: result.Class != nextapi.Stored && result.Class != nextapi.Rejected, // rejected: there is no such user
+	}
 }
 
 func (p *persistence) onUserFound(u *userFound) {

@@ -69,7 +69,7 @@ type Log interface {
 	// A chat without a log gets one: an epoch and offset 0.
 	Heads(ctx context.Context, chatIDs []string) ([]Position, error)
 	// Lookup finds the entries that have these keys or aliases; the result has the same length, nil where a key is
-	// unknown. An entry that was trimmed from the window has only its Offset.
+	// unknown. An entry that was trimmed from the window has no Payload, and as Key the last of its names in byte order.
 	Lookup(ctx context.Context, chatID string, keys []string) ([]*Entry, error)
 }
 

@@ -224,7 +224,7 @@ func TestTrimmedPartIsAGap(t *testing.T) {
 			t.Errorf("a repeat of a trimmed entry = %+v", again)
 		}
 		found, err := log.Lookup(soon(t), chatID, []string{"k0"})
-		if err != nil || found[0] == nil || found[0].Offset != 1 || found[0].Payload != nil {
+		if err != nil || found[0] == nil || found[0].Offset != 1 || found[0].Key != "k0" || found[0].Payload != nil {
 			t.Errorf("lookup of a trimmed entry = %+v, %v", found[0], err)
 		}
 	})

@@ -119,6 +119,16 @@ func (k *keyIndex) find(key string) (uint64, bool) {
 	return 0, false
 }
 
+// name returns the last name, in the order of bytes, of the entry with an offset.
+func (k *keyIndex) name(offset uint64) (last string) {
+	for i := range k.order {
+		if k.order[i].offset == offset {
+			last = max(last, k.order[i].key)
+		}
+	}
+	return last
+}
+
 func (k *keyIndex) add(key string, offset uint64) {
 	k.order = append(k.order, keyed{key, offset})
 	switch {

@@ -134,8 +134,10 @@ func (m *Memory) Lookup(_ context.Context, chatID string, keys []string) ([]*Ent
 		if !known {
 			continue
 		}
-		entry, _ := h.at(offset)
-		entry.Offset = offset
+		entry, kept := h.at(offset)
+		if !kept {
+			entry = Entry{Offset: offset, Key: h.keys.name(offset)}
+		}
 		found[i] = &entry
 	}
 	return found, nil

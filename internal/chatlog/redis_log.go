@@ -256,12 +256,8 @@ func lookedUp(value *rueidis.RedisMessage) (*Entry, error) {
 	if value.IsNil() {
 		return nil, nil
 	}
-	if value.IsInt64() {
-		offset, err := value.AsUint64()
-		return &Entry{Offset: offset}, err
-	}
 	parts, err := value.ToArray()
-	if err != nil || len(parts) != 3 {
+	if err != nil || len(parts) < 2 || len(parts) > 3 {
 		return nil, errAnswer
 	}
 	offset, err := parts[0].AsUint64()
@@ -272,9 +268,13 @@ func lookedUp(value *rueidis.RedisMessage) (*Entry, error) {
 	if err != nil {
 		return nil, errAnswer
 	}
-	payload, err := parts[2].ToString()
-	if err != nil {
-		return nil, errAnswer
+	entry := &Entry{Offset: offset, Key: key}
+	if len(parts) == 3 {
+		payload, err := parts[2].ToString()
+		if err != nil {
+			return nil, errAnswer
+		}
+		entry.Payload = []byte(payload)
 	}
-	return &Entry{Offset: offset, Key: key, Payload: []byte(payload)}, nil
+	return entry, nil
 }

@@ -51,6 +51,8 @@ type Metrics struct {
 	LogHeadChecks  prometheus.Counter // comparisons of chats' heads with the log
 	LogEpochs      prometheus.Counter // times that a chat moved to a new epoch
 	LogUnsequenced prometheus.Counter // frames served without an offset while the log was away
+	LogGaps        prometheus.Counter // times that a chat came back to a log that no longer kept what it had missed
+	LogUnasked     prometheus.Counter // messages posted to an API that stores repeats again, the log being away
 	appends        family[AppendOutcome]
 
 	// Redis.
@@ -140,6 +142,8 @@ func (m *Metrics) log(r register) {
 	m.LogReads = r.counter("log_reads_total", "Reads of the log of a chat.")
 	m.LogHeadChecks = r.counter("log_head_checks_total", "Comparisons of the heads of chats with the log.")
 	m.LogEpochs = r.counter("log_epochs_total", "Times that a chat moved to a new epoch.")
+	m.LogGaps = r.counter("log_gaps_total", "Times that a chat came back to a log that no longer kept what it had missed.")
+	m.LogUnasked = r.counter("log_unasked_total", "Messages posted without asking the log, which was away, whether they are repeats.")
 	m.LogUnsequenced = r.counter("log_unsequenced_total", "Frames served without an offset while the log was away.")
 }
 

@@ -1,0 +1,99 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"eclipse/internal/nextapi"
+)
+
+// What persistence knows of the API: which routes it has, whether it lives, whether it knows us.
+
+// probe asks for the batch route when that is due, and whether an API that is down is back when no save can ask. A
+// probe stores nothing, so nothing hangs on its outcome.
+func (p *persistence) probe(now time.Time) {
+	due := !p.probeAt.IsZero() && !now.Before(p.probeAt)
+	if p.breaker.open() && p.queue.size == 0 {
+		due = !p.breaker.refuses(now)
+	}
+	if !due || p.probing {
+		return
+	}
+	round, ok := p.breaker.allow(now)
+	if !ok {
+		return
+	}
+	p.probing = true
+	p.router.outside(p.self, func() any {
+		ctx, cancel := context.WithTimeout(p.ctx, p.router.cfg.SaveTimeout)
+		defer cancel()
+		return &probed{p.router.deps.API.Probe(ctx), round}
+	}, func(err error) any {
+		return &probed{nextapi.Result{Class: nextapi.Ambiguous, Err: err}, round}
+	})
+}
+
+func (p *persistence) onProbed(r *probed) {
+	now := time.Now()
+	p.probing = false
+	p.judge(r.round, []nextapi.Result{r.result}, now)
+	switch {
+	case r.result.Class == nextapi.Stored:
+		p.learn(routeBatch, now)
+	case r.result.Class == nextapi.Missing:
+		p.learn(routeSingle, now)
+	case p.router.route.Load() == routeSingle: // a path that answers oddly is no reason to leave the route that works
+		p.probeAt = now.Add(probeBatchEvery)
+	case p.router.route.Load() == routeUnknown:
+		p.probeAt = now.Add(backoff(p.breaker.failures+1, 100*time.Millisecond, 2*time.Second))
+	}
+	p.run(now)
+}
+
+// learn notes by which route the API stores.
+func (p *persistence) learn(route int32, now time.Time) {
+	p.probeAt = time.Time{}
+	if route == routeSingle {
+		p.router.metrics.APIFallbacks.Inc()
+		p.probeAt = now.Add(probeBatchEvery)
+	}
+	if p.router.route.Swap(route) != route {
+		p.router.log.Info("the API's routes are known", slog.Bool("batch", route == routeBatch))
+	}
+}
+
+// judge draws the conclusions of one call.
+func (p *persistence) judge(round int, results []nextapi.Result, now time.Time) {
+	alive, denied := false, false
+	for _, r := range results {
+		switch r.Class {
+		case nextapi.Stored, nextapi.Rejected, nextapi.Missing: // an item that it answered shows that it lives
+			alive = true
+		case nextapi.Denied:
+			denied = true
+		}
+	}
+	wasOpen := p.breaker.open()
+	p.breaker.done(round, alive, now)
+	if open := p.breaker.open(); open != wasOpen {
+		p.noteBreaker(open)
+	}
+	if denied && !p.denied {
+		p.router.log.Error("the API refuses INTERNAL_API_SECRET: set the same value on both sides; messages are refused with a retryable error meanwhile")
+	}
+	if denied || alive {
+		p.denied = denied
+	}
+	p.router.setAPIState(p.breaker.open(), p.denied)
+}
+
+func (p *persistence) noteBreaker(open bool) {
+	if open {
+		p.router.metrics.BreakerOpen.Set(1)
+		p.router.log.Warn("the API does not answer; calls pause")
+		return
+	}
+	p.router.metrics.BreakerOpen.Set(0)
+	p.router.log.Info("the API answers again")
+}
