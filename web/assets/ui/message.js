@@ -1,0 +1,66 @@
+// One entry of a conversation as a DOM node, made once and then brought up to date.
+
+import { h, setText } from './dom.js';
+import { failureText, linkify, timeOf } from './text.js';
+
+/** @param {{retry: () => void, discard: () => void}} actions */
+export function messageNode(entry, actions) {
+  if (entry.kind === 'event') {
+    return h('li', { class: 'event', 'data-testid': 'event' }, h('span', {}, `${entry.content} joined the chat`));
+  }
+  return h('li', { class: 'message', 'data-testid': 'message' },
+    h('span', { class: 'author' }),
+    h('p', { class: 'bubble', 'data-testid': 'content' }),
+    h('span', { class: 'meta' }, h('time'), h('span', { class: 'edited' }), h('span', { class: 'state', 'data-testid': 'state' })),
+    h('span', { class: 'failure', role: 'alert', hidden: true },
+      h('span', { class: 'reason' }),
+      h('button', { type: 'button', class: 'link', 'data-testid': 'retry', onclick: actions.retry }, 'Try again'),
+      h('button', { type: 'button', class: 'link', 'data-testid': 'discard', onclick: actions.discard }, 'Delete')));
+}
+
+/** @param {{mine: boolean, follows: boolean}} view follows: same author as the one before */
+export function updateMessage(node, entry, view) {
+  if (entry.kind === 'event') return;
+  node.classList.toggle('mine', view.mine);
+  node.classList.toggle('follows', view.follows);
+  setData(node, { id: entry.id, clientId: entry.clientMessageId, state: entry.state, role: entry.role });
+  setText(node.querySelector('.author'), authorOf(entry, view.mine));
+  setContent(node.querySelector('.bubble'), entry.content);
+  const time = node.querySelector('time');
+  if (time.dateTime !== entry.timestamp) time.dateTime = entry.timestamp;
+  setText(time, timeOf(entry.timestamp));
+  setText(node.querySelector('.edited'), entry.updatedAt ? 'edited' : '');
+  const failed = entry.state === 'failed';
+  node.querySelector('.failure').hidden = !failed;
+  if (failed) setText(node.querySelector('.reason'), failureText(entry.code));
+}
+
+/** @returns {string} for the last message of one's own */
+export function stateText(entry, seen) {
+  switch (entry.state) {
+    case 'sending': return 'Sending…';
+    case 'accepted': return 'Queued';
+    case 'stored': return seen ? 'Seen' : 'Sent';
+    default: return '';
+  }
+}
+
+function authorOf(entry, mine) {
+  if (mine) return 'You';
+  const fallback = { agent: 'Agent', assistant: 'Assistant', user: 'Visitor' }[entry.role] ?? 'Visitor';
+  const name = entry.sender?.name;
+  return typeof name === 'string' && name !== '' && name !== 'Anonymous' ? name : fallback;
+}
+
+function setContent(bubble, content) {
+  if (bubble.textContent === content && content !== '') return;
+  bubble.replaceChildren(...linkify(content).map(({ text, href }) =>
+    href ? h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow ugc' }, text) : text));
+}
+
+function setData(node, values) {
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null) delete node.dataset[name];
+    else if (node.dataset[name] !== value) node.dataset[name] = value;
+  }
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Inbox } from '../assets/demo/inbox.js';
+
+const chat = (id, messages, s, role = 'user', content = 'hi') =>
+  ({ id, messages, createdAt: `2030-01-01T00:00:0${s}Z`, lastMessage: messages ? { content, role, timestamp: `2030-01-01T00:00:0${s}Z` } : null });
+
+test('the latest comes first; chats come and go with the list', () => {
+  const box = new Inbox();
+  assert.deepEqual(box.merge([chat('a', 1, 1), chat('b', 1, 3), chat('c', 0, 2)]), { added: ['a', 'b', 'c'], removed: [] });
+  assert.deepEqual(box.list().map((r) => r.id), ['b', 'c', 'a']);
+  assert.deepEqual(box.merge([chat('a', 1, 1), chat('d', 1, 4)]), { added: ['d'], removed: ['b', 'c'] });
+});
+
+test('unread counts what nobody has read, and nothing once an agent has answered', () => {
+  const box = new Inbox({ a: 1 });
+  box.merge([chat('a', 3, 1), chat('b', 5, 1, 'agent')]);
+  assert.equal(box.unread('a'), 2);
+  assert.equal(box.unread('b'), 0);
+  assert.equal(box.waiting, 1);
+  assert.ok(box.read('a'));
+  assert.equal(box.read('a'), false);
+  assert.equal(box.unread('a'), 0);
+  assert.equal(box.unread('unknown'), 0);
+});
+
+test('a live message counts once, whether the list or the socket tells first', () => {
+  const box = new Inbox({ a: 1 });
+  box.merge([chat('a', 1, 1)]);
+  box.live('a', { content: 'new', role: 'user', timestamp: '2030-01-01T00:00:02Z' });
+  box.merge([chat('a', 1, 1)]);
+  assert.equal(box.unread('a'), 1, 'an older list takes nothing away');
+  box.merge([chat('a', 2, 2)]);
+  assert.equal(box.unread('a'), 1);
+  box.merge([chat('a', 3, 3)]);
+  box.live('a', { content: 'newer', role: 'user', timestamp: '2030-01-01T00:00:03Z' });
+  assert.equal(box.unread('a'), 2);
+});
+
+test('search looks at name, id and last message', () => {
+  const box = new Inbox();
+  box.merge([chat('a', 1, 1, 'user', 'The Lamp is broken'), chat('b', 1, 2)]);
+  box.named('b', 'Mara');
+  box.named('a', 'Anonymous');
+  const found = (q) => box.list(q).map((r) => r.id);
+  assert.deepEqual(found('lamp'), ['a']);
+  assert.deepEqual(found(' MARA '), ['b']);
+  assert.deepEqual(found(''), ['b', 'a']);
+  assert.deepEqual(found('zzz'), []);
+  assert.equal(box.rows.get('a').name, '');
+});
