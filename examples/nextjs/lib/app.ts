@@ -1,0 +1,33 @@
+// What only your app knows. Fill these in; the routes call nothing else of yours.
+
+import { prisma } from "@/lib/prisma";
+
+export interface SessionUser {
+  id: string;
+  /** Agents may speak as USER, ASSISTANT and AGENT; everybody else as USER only. */
+  isAgent: boolean;
+}
+
+/**
+ * Who is signed in, null for a visitor without an account. With NextAuth, for example:
+ * `const session = await auth(); return session?.user ?? null`.
+ */
+export async function currentUser(_request: Request): Promise<SessionUser | null> {
+  return null;
+}
+
+/**
+ * Whether this person may open this chat. A token is the only thing that the router asks for, so this is the place to
+ * say no: to a signed-in customer who asks for another customer's chat, for example.
+ */
+export async function mayOpenChat(_user: SessionUser | null, chatId: string): Promise<boolean> {
+  return (await prisma.chat.count({ where: { id: chatId } })) === 1;
+}
+
+/**
+ * The user under whom a sender's messages are stored. Visitors have a new `anon_…` id with every token and no row of
+ * their own, so all share one user, which your seed creates.
+ */
+export function storedUnder(userId: string): string {
+  return userId.startsWith("anon_") ? "user_anonymous" : userId;
+}

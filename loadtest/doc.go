@@ -1,0 +1,13 @@
+// Command loadtest puts a chat server under load, checks everything that arrives against what was sent, and says what
+// it cost: go run ./loadtest -h.
+//
+// With nothing given it builds the router, starts it with a fake API of a set latency, and runs the scenario chat. With
+// -url it loads a server that runs already; nothing leaves this machine otherwise. With -relay it runs the same on
+// a bare relay too and prints the ratio. Sockets live in processes of their own (-procs), which this program starts
+// from itself.
+//
+// It ends by itself: after what the plan takes, at a first interrupt, or when its parent process of sockets is gone.
+// Exit status 0: all that was sent arrived once and in order; 1: something did not, or the server refused or closed
+// what it should not have; 2: it could not be run. go run makes 1 of
+// either; a built binary tells them apart.
+package main

@@ -1,0 +1,126 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Target is a server under load.
+type Target struct {
+	Name   string        // router, relay or the host of a URL
+	URL    string        // ws:// or wss://
+	Secret string        // signs tokens; "" for the relay
+	Room   bool          // it is the relay: rooms by query, no tokens, no acks
+	Local  bool          // it is on loopback
+	Ready  time.Duration // from its start until it answered; 0 when it was there already
+	API    *API          // the fake API behind it, nil = none of ours
+
+	meter Meter
+	stops []func()
+}
+
+// Usage reads what the server has used so far. ErrUnknown: it cannot be read.
+func (t *Target) Usage(ctx context.Context) (Usage, error) {
+	if t.meter == nil {
+		return Usage{At: time.Now()}, ErrUnknown
+	}
+	return t.meter(ctx)
+}
+
+// ErrUnknown says that a target does not tell what it uses.
+var ErrUnknown = fmt.Errorf("the server does not tell what it uses")
+
+// Stop ends what was started for the target, the last first.
+func (t *Target) Stop() {
+	for i := len(t.stops) - 1; i >= 0; i-- {
+		t.stops[i]()
+	}
+	t.stops = nil
+}
+
+func (t *Target) onStop(f func()) { t.stops = append(t.stops, f) }
+
+// Remote is a server that runs already. metrics is the URL of its metrics, "" = unknown.
+func Remote(server, secret, metrics string) (*Target, error) {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Host == "" {
+		return nil, fmt.Errorf("%q is no ws:// or wss:// URL", server)
+	}
+	if secret == "" {
+		return nil, fmt.Errorf("a server of its own needs its JWT secret to sign tokens with")
+	}
+	t := &Target{Name: u.Host, URL: server, Secret: secret, Local: loopback(u.Hostname())}
+	if metrics != "" {
+		t.meter = scrape(metrics)
+	}
+	return t, nil
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || strings.HasPrefix(host, "127.")
+}
+
+// Relay starts the bare relay: command is this program in that role, listening on the port that it gets as its last
+// argument.
+func Relay(ctx context.Context, pins *Pins, command func() *exec.Cmd) (*Target, error) {
+	ports, err := freePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	cmd := command()
+	cmd.Args = append(cmd.Args, strconv.Itoa(ports[0]))
+	if _, err := cmd.StdinPipe(); err != nil { // it ends when this end is gone
+		return nil, fmt.Errorf("starting the relay: %w", err)
+	}
+	began := time.Now()
+	c, err := start("the relay", cmd, pins)
+	if err != nil {
+		return nil, err
+	}
+	address := "127.0.0.1:" + strconv.Itoa(ports[0])
+	t := &Target{Name: "relay", URL: "ws://" + address, Room: true, Local: true, meter: process(c.cmd.Process.Pid)}
+	t.onStop(c.stop)
+	// It answers 400 to what is no upgrade: good enough to know that it is there.
+	if err := answers(ctx, c, "http://"+address+"/", http.StatusBadRequest); err != nil {
+		t.Stop()
+		return nil, err
+	}
+	t.Ready = time.Since(began)
+	return t, nil
+}
+
+// startTime bounds how long a server may take to answer for the first time.
+const startTime = 20 * time.Second
+
+// answers waits until a server answers with a status.
+func answers(ctx context.Context, c *child, url string, status int) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		if err := c.alive(); err != nil {
+			return err
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		if answer, err := client.Do(request); err == nil {
+			_ = answer.Body.Close()
+			if answer.StatusCode == status {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w\n%s", c.name, ctx.Err(), c.output)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package report
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"eclipse/loadtest/internal/check"
+	"eclipse/loadtest/internal/plan"
+)
+
+// Version of the JSON; it rises when a field changes its meaning or goes.
+const Version = 1
+
+// Report is one run of the command.
+type Report struct {
+	Version int       `json:"version"`
+	Started time.Time `json:"started"`
+	Command []string  `json:"command"` // without secrets
+	Machine Machine   `json:"machine"`
+	Results []*Result `json:"results"`
+	Ratios  []Ratio   `json:"ratios,omitempty"`
+}
+
+// Machine that the load came from.
+type Machine struct {
+	OS   string `json:"os"`
+	Arch string `json:"arch"`
+	CPUs int    `json:"cpus"`
+	Go   string `json:"go"`
+	Pins bool   `json:"pinned"` // server and load on processors of their own
+}
+
+// Result of one scenario on one server. What could not be measured is absent.
+type Result struct {
+	Target    string    `json:"target"`
+	Plan      plan.Plan `json:"plan"`
+	Processes int       `json:"processes"`         // of sockets
+	ReadyMs   float64   `json:"readyMs,omitempty"` // from the server's start to its first answer
+	APIMs     *Latency  `json:"apiMs,omitempty"`   // what the fake API took itself, per call that stores
+	LoadCPU   float64   `json:"loadCpuSeconds"`    // of all processes of sockets, from start to end
+	RSSBytes  int64     `json:"rssBytesAtStart,omitempty"`
+
+	Opening Opening  `json:"opening"`
+	Traffic *Traffic `json:"traffic,omitempty"`
+	Idle    *Idle    `json:"idle,omitempty"`
+
+	Verdict check.Verdict    `json:"verdict"`
+	Unacked int64            `json:"unacked"`           // messages neither acknowledged nor refused
+	Errors  map[string]int64 `json:"errors,omitempty"`  // error frames by code
+	Closes  map[string]int64 `json:"closes,omitempty"`  // sockets that the server ended, by code
+	Refused map[string]int64 `json:"refused,omitempty"` // sockets that did not open, by reason
+
+	Series []Point `json:"series,omitempty"`
+}
+
+// Opening of all sockets.
+type Opening struct {
+	Sockets    int      `json:"sockets"`
+	Seconds    float64  `json:"seconds"`
+	PerSecond  float64  `json:"perSecond"`
+	CPUSeconds *float64 `json:"cpuSeconds,omitempty"` // of the server
+	ConnectMs  *Latency `json:"connectMs,omitempty"`  // from the dial to the connected frame
+}
+
+// Traffic of the measured stretch.
+type Traffic struct {
+	Seconds            float64  `json:"seconds"`
+	Sent               int64    `json:"sent"`
+	Delivered          int64    `json:"delivered"`
+	Stored             int64    `json:"acksStored"`
+	Accepted           int64    `json:"acksAccepted"`
+	SentPerSecond      float64  `json:"sentPerSecond"`
+	DeliveredPerSecond float64  `json:"deliveredPerSecond"`
+	LatencyMs          *Latency `json:"latencyMs,omitempty"` // from the scheduled time to each delivery
+	AckMs              *Latency `json:"ackMs,omitempty"`     // from the scheduled time to the first ack
+	LagMs              *Latency `json:"lagMs,omitempty"`     // the generator's own lateness, part of the two above
+
+	CPUSeconds        *float64 `json:"cpuSeconds,omitempty"`           // of the server
+	CPUUsPerMessage   *float64 `json:"cpuUsPerMessage,omitempty"`      // of the server, per message sent
+	CPUUsPerDelivery  *float64 `json:"cpuUsPerDelivery,omitempty"`     // of the server, per delivery
+	RedisUsPerMessage *float64 `json:"redisCpuUsPerMessage,omitempty"` // of Redis, per message sent
+	LoadUsPerDelivery float64  `json:"loadCpuUsPerDelivery"`           // of this generator
+	LoadBusy          float64  `json:"loadBusy"`                       // processors that this generator kept busy
+	RSSBytes          int64    `json:"rssBytes,omitempty"`             // of the server at the end of the stretch
+}
+
+// Idle sockets.
+type Idle struct {
+	Steps          []Step   `json:"steps"`
+	BytesPerSocket *float64 `json:"bytesPerSocket,omitempty"` // slope over the steps
+	HoldSeconds    float64  `json:"holdSeconds"`
+	HoldCPUSeconds *float64 `json:"holdCpuSeconds,omitempty"` // of the server while nothing was said
+	RSSBytesAfter  int64    `json:"rssBytesAfterHold,omitempty"`
+}
+
+// Step is the server's memory with so many sockets open.
+type Step struct {
+	Sockets  int   `json:"sockets"`
+	RSSBytes int64 `json:"rssBytes,omitempty"`
+}
+
+// Point is one second of a run.
+type Point struct {
+	Second    float64 `json:"second"` // since the scenario began
+	Sent      int64   `json:"sent"`
+	Delivered int64   `json:"delivered"`
+	P50Ms     float64 `json:"p50Ms"` // 0 when nothing measured was delivered
+	P99Ms     float64 `json:"p99Ms"`
+	CPU       float64 `json:"cpuSeconds"` // of the server, in this second
+	RSSBytes  int64   `json:"rssBytes"`
+}
+
+// Latency is a distribution in milliseconds.
+type Latency struct {
+	Count int64   `json:"count"`
+	Mean  float64 `json:"mean"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P99   float64 `json:"p99"`
+	P999  float64 `json:"p999"`
+	Max   float64 `json:"max"`
+}
+
+// Summarize returns the distribution of a histogram in µs, nil when it is empty.
+func Summarize(h *hdrhistogram.Histogram) *Latency {
+	if h == nil || h.TotalCount() == 0 {
+		return nil
+	}
+	ms := func(us int64) float64 { return float64(us) / 1000 }
+	return &Latency{
+		Count: h.TotalCount(), Mean: h.Mean() / 1000, Max: ms(h.Max()),
+		P50: ms(h.ValueAtQuantile(50)), P90: ms(h.ValueAtQuantile(90)), P99: ms(h.ValueAtQuantile(99)), P999: ms(h.ValueAtQuantile(99.9)),
+	}
+}
+
+// Slope is the least-squares line through the steps' memory: bytes per socket, nil without two readings.
+func Slope(steps []Step) *float64 {
+	var n, sx, sy, sxx, sxy float64
+	for _, s := range steps {
+		if s.RSSBytes == 0 {
+			continue
+		}
+		x, y := float64(s.Sockets), float64(s.RSSBytes)
+		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
+	}
+	if n < 2 {
+		return nil
+	}
+	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
+	return &slope
+}
+
+// Problems names all that must not be, in words for a person. With tolerant, messages that the server refused with
+// an error are none.
+func (r *Result) Problems(tolerant bool) []string {
+	found := r.Verdict.Violations()
+	if r.Unacked > 0 {
+		found = append(found, fmt.Sprintf("%d messages without an ack", r.Unacked))
+	}
+	if !tolerant {
+		found = append(found, named("error", r.Errors)...)
+	}
+	found = append(found, named("socket closed by the server:", r.Closes)...)
+	return append(found, named("socket not opened:", r.Refused)...)
+}
+
+func named(what string, counts map[string]int64) []string {
+	var list []string
+	for name, n := range counts {
+		list = append(list, fmt.Sprintf("%d × %s %s", n, what, name))
+	}
+	sort.Strings(list)
+	return list
+}

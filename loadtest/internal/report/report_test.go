@@ -1,0 +1,175 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"eclipse/loadtest/internal/check"
+	"eclipse/loadtest/internal/plan"
+	"eclipse/loadtest/internal/work"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func ptr(f float64) *float64 { return &f }
+
+func latency(scale float64) *Latency {
+	return &Latency{Count: 1000, Mean: 1.5 * scale, P50: 1 * scale, P90: 2 * scale, P99: 4 * scale, P999: 8 * scale, Max: 9 * scale}
+}
+
+// full has every field set, so that the golden file shows all of the schema.
+func full(target string, scale float64) *Result {
+	return &Result{
+		Target: target, Processes: 2, ReadyMs: 120, APIMs: latency(20), LoadCPU: 3.5, RSSBytes: 30 << 20,
+		Plan: plan.Plan{
+			Scenario: "chat", Chats: 500, Sockets: 2, Senders: 2, Typing: true, Size: 100, V1: true, Rate: 500, Window: 1,
+			Warmup: time.Second, Duration: 2 * time.Second, Patience: 3 * time.Second, Steps: []int{500, 1000}, Settle: 1, Hold: 2,
+		},
+		Opening: Opening{Sockets: 1000, Seconds: 2, PerSecond: 500, CPUSeconds: ptr(0.25 * scale), ConnectMs: latency(3)},
+		Traffic: &Traffic{
+			Seconds: 2, Sent: 1000, Delivered: 2000, Stored: 990, Accepted: 10, SentPerSecond: 500, DeliveredPerSecond: 1000,
+			LatencyMs: latency(scale), AckMs: latency(scale), LagMs: latency(0.1), CPUSeconds: ptr(0.2 * scale),
+			CPUUsPerMessage: ptr(200 * scale), CPUUsPerDelivery: ptr(100 * scale), RedisUsPerMessage: ptr(30),
+			LoadUsPerDelivery: 8, LoadBusy: 0.25, RSSBytes: 40 << 20,
+		},
+		Idle: &Idle{
+			Steps: []Step{{500, 33 << 20}, {1000, 36 << 20}}, BytesPerSocket: ptr(6291 * scale), HoldSeconds: 20,
+			HoldCPUSeconds: ptr(0.1 * scale), RSSBytesAfter: 36 << 20,
+		},
+		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
+		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
+		Series: []Point{{Second: 1, Sent: 500, Delivered: 1000, P50Ms: 1, P99Ms: 4, CPU: 0.1, RSSBytes: 38 << 20}},
+	}
+}
+
+func fullReport() *Report {
+	r := &Report{
+		Version: Version, Started: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Command: []string{"chat", "-relay=true"},
+		Machine: Machine{OS: "linux", Arch: "amd64", CPUs: 2, Go: "go1.26", Pins: true},
+		Results: []*Result{full("relay", 1), full("router", 1.5)},
+	}
+	r.Ratios = Compare(r.Results[1], r.Results[0])
+	return r
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; -update writes it anew when that is meant (and Version rises when a field changes its meaning)\n%s", file, got)
+	}
+}
+
+func TestJSONSchema(t *testing.T) {
+	got, err := json.MarshalIndent(fullReport(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/report.golden.json", append(got, '\n'))
+	var back Report
+	d := json.NewDecoder(bytes.NewReader(got))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&back); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTable(t *testing.T) {
+	var b bytes.Buffer
+	if err := fullReport().Write(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/table.golden.txt", b.Bytes())
+}
+
+func TestRatios(t *testing.T) {
+	ratios := Compare(full("router", 3), full("relay", 2))
+	if len(ratios) != 8 {
+		t.Fatalf("%d ratios: %v", len(ratios), ratios)
+	}
+	for _, r := range ratios {
+		want := 1.5
+		if r.Figure == "deliveries per second" {
+			want = 1
+		}
+		if math.Abs(r.Value-want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", r.Figure, r.Value, want)
+		}
+	}
+	if got := Compare(&Result{}, full("relay", 1)); len(got) != 0 {
+		t.Errorf("nothing was measured, and yet %v", got)
+	}
+}
+
+func TestSlope(t *testing.T) {
+	steps := []Step{{5000, 100_000_000}, {10000, 130_000_000}, {15000, 160_000_000}}
+	if got := Slope(steps); got == nil || math.Abs(*got-6000) > 1e-6 {
+		t.Errorf("slope %v, want 6000", got)
+	}
+	if Slope(steps[:1]) != nil || Slope([]Step{{1, 0}, {2, 0}}) != nil {
+		t.Error("a slope without two readings")
+	}
+}
+
+func TestProblems(t *testing.T) {
+	r := full("router", 1)
+	strict, tolerant := r.Problems(false), r.Problems(true)
+	if len(strict) != 10 || len(tolerant) != 9 {
+		t.Errorf("strict %q\ntolerant %q", strict, tolerant)
+	}
+	if got := (&Result{}).Problems(false); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	h := work.NewHistogram()
+	if Summarize(h) != nil {
+		t.Error("an empty histogram has no distribution")
+	}
+	for us := int64(1000); us <= 100_000; us += 1000 {
+		if err := h.RecordValue(us); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := Summarize(h)
+	near := func(got, want float64) bool { return math.Abs(got-want) < want/500 }
+	if l.Count != 100 || !near(l.P50, 50) || !near(l.P90, 90) || !near(l.P99, 99) || !near(l.Max, 100) || !near(l.Mean, 50.5) {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, "chat on router")
+	p.Stage("opening")
+	p.Point(Point{Second: 3, Sent: 1000, Delivered: 2000}, "measuring")
+	p.Point(Point{Second: 4, Sent: 1000, Delivered: 2000}, "measuring")
+	p.Clear()
+	for _, want := range []string{"chat on router: opening", "sent 2,000", "delivered 4,000 (2,000/s)"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in %q", want, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "\n") || !strings.HasSuffix(b.String(), clearLine) {
+		t.Errorf("more than one line, or a line left: %q", b.String())
+	}
+	var silent Progress
+	silent.Stage("x")
+	silent.Point(Point{}, "x")
+	silent.Clear()
+}

@@ -1,0 +1,110 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+
+	"eclipse/loadtest/internal/plan"
+)
+
+// Write writes the report as tables for people.
+func (r *Report) Write(w io.Writer, tolerant bool) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, result := range r.Results {
+		result.write(t, tolerant)
+	}
+	for i, ratio := range r.Ratios {
+		if i == 0 {
+			fmt.Fprintf(t, "\nserver : relay\n")
+		}
+		fmt.Fprintf(t, "  %s\t%s\t× %.2f\n", ratio.Scenario, ratio.Figure, ratio.Value)
+	}
+	return t.Flush()
+}
+
+func (r *Result) write(w io.Writer, tolerant bool) {
+	fmt.Fprintf(w, "\n%s on %s\n", r.Plan.Scenario, r.Target)
+	line := func(name, format string, args ...any) { fmt.Fprintf(w, "  "+name+"\t"+format+"\n", args...) }
+	if r.ReadyMs > 0 {
+		line("started", "ready after %.0f ms, %s resident", r.ReadyMs, size(r.RSSBytes))
+	}
+	o := r.Opening
+	line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, seconds(", server CPU ", o.CPUSeconds))
+	o.ConnectMs.line(line, "connect")
+	if r.Traffic != nil {
+		r.Traffic.write(line, r.Plan)
+	}
+	if r.Idle != nil {
+		r.Idle.write(line)
+	}
+	r.APIMs.line(line, "API itself")
+	line("generator", "%d processes, %.2f s CPU in all", r.Processes, r.LoadCPU)
+	v := r.Verdict
+	line("checked", "%s sent, %s of %s deliveries, %d refused", humanize.Comma(v.Sent), humanize.Comma(v.Received), humanize.Comma(v.Expected), v.Refused)
+	problems := r.Problems(tolerant)
+	if len(problems) == 0 {
+		line("verdict", "ok")
+	}
+	for _, p := range problems {
+		line("FAILED", "%s", p)
+	}
+}
+
+type lineFunc func(name, format string, args ...any)
+
+func (t *Traffic) write(line lineFunc, p plan.Plan) {
+	loop := fmt.Sprintf("open loop, %.0f/s", p.Rate)
+	if p.Rate == 0 {
+		loop = fmt.Sprintf("closed loop, window %d", p.Window)
+	}
+	line("measured", "%.1f s, %s", t.Seconds, loop)
+	line("sent", "%s (%.0f/s)", humanize.Comma(t.Sent), t.SentPerSecond)
+	line("delivered", "%s (%.0f/s)", humanize.Comma(t.Delivered), t.DeliveredPerSecond)
+	if t.Stored+t.Accepted > 0 {
+		line("acks", "%s stored, %s accepted", humanize.Comma(t.Stored), humanize.Comma(t.Accepted))
+	}
+	t.LatencyMs.line(line, "latency")
+	t.AckMs.line(line, "ack")
+	t.LagMs.line(line, "own lag")
+	if t.CPUUsPerMessage != nil && t.CPUUsPerDelivery != nil {
+		line("server", "%.1f µs CPU per message, %.1f per delivery, %.0f%% of a processor, %s resident",
+			*t.CPUUsPerMessage, *t.CPUUsPerDelivery, 100**t.CPUSeconds/t.Seconds, size(t.RSSBytes))
+	}
+	if t.RedisUsPerMessage != nil {
+		line("redis", "%.1f µs CPU per message", *t.RedisUsPerMessage)
+	}
+	line("own cost", "%.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
+}
+
+func (i *Idle) write(line lineFunc) {
+	for _, s := range i.Steps {
+		line("memory", "%s sockets: %s", humanize.Comma(int64(s.Sockets)), size(s.RSSBytes))
+	}
+	if i.BytesPerSocket != nil {
+		line("slope", "%.2f KB per socket", *i.BytesPerSocket/1024)
+	}
+	line("idle", "%.1f s%s, then %s resident", i.HoldSeconds, seconds(", server CPU ", i.HoldCPUSeconds), size(i.RSSBytesAfter))
+}
+
+func (l *Latency) line(line lineFunc, name string) {
+	if l != nil {
+		line(name, "p50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms", l.P50, l.P90, l.P99, l.P999, l.Max)
+	}
+}
+
+func size(n int64) string {
+	if n == 0 {
+		return "unknown memory"
+	}
+	return humanize.IBytes(uint64(n))
+}
+
+func seconds(before string, s *float64) string {
+	if s == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s%.2f s", before, *s)
+}

@@ -1,0 +1,96 @@
+package scenario
+
+import (
+	"context"
+	"time"
+
+	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/report"
+	"eclipse/loadtest/internal/work"
+)
+
+// Stretch is a while of sending at the plan's rate or window.
+type Stretch struct {
+	For  time.Duration
+	Once bool // instead: each sender of the chats that the last Open opened, once
+}
+
+// Talk sends without measuring.
+func (s *Stage) Talk(ctx context.Context, t Stretch) error {
+	s.log.stage("talking")
+	return s.talk(ctx, t, false)
+}
+
+func (s *Stage) talk(ctx context.Context, t Stretch, measured bool) error {
+	procs := float64(s.crew.Size())
+	_, err := s.do(ctx, func(i int) work.Command {
+		talk := &work.Talk{Window: s.Plan.Window, For: t.For, Once: t.Once, Measured: measured}
+		if s.Plan.Rate > 0 {
+			talk.Rate = s.Plan.Rate / procs
+			talk.Offset = time.Duration(float64(i) / s.Plan.Rate * float64(time.Second))
+		}
+		return work.Command{Do: work.Say, Talk: talk}
+	})
+	return err
+}
+
+// Measure sends for a while and says in the result how it went.
+func (s *Stage) Measure(ctx context.Context, d time.Duration) error {
+	s.log.stage("measuring")
+	before, err := s.usage(ctx)
+	if err != nil {
+		return err
+	}
+	if s.target.API != nil {
+		s.target.API.Took() // forget the warm-up
+	}
+	cpu, start := s.cpu, time.Now()
+	if err := s.talk(ctx, Stretch{For: d}, true); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	after, err := s.usage(ctx)
+	if err != nil {
+		return err
+	}
+	s.result.Traffic = &report.Traffic{Seconds: took.Seconds()}
+	s.log.fill(s.result.Traffic)
+	s.charge(s.result.Traffic, before, after, s.cpu-cpu)
+	return nil
+}
+
+// charge divides what server and generator used by what was done.
+func (s *Stage) charge(t *report.Traffic, before, after *host.Usage, load time.Duration) {
+	t.SentPerSecond, t.DeliveredPerSecond = float64(t.Sent)/t.Seconds, float64(t.Delivered)/t.Seconds
+	t.LoadBusy = load.Seconds() / t.Seconds
+	if t.Delivered > 0 {
+		t.LoadUsPerDelivery = 1e6 * load.Seconds() / float64(t.Delivered)
+	}
+	if after == nil {
+		return
+	}
+	t.RSSBytes = after.RSS
+	if t.CPUSeconds = spent(before, after); t.Sent == 0 || t.Delivered == 0 {
+		return
+	}
+	t.CPUUsPerMessage = each(*t.CPUSeconds, t.Sent)
+	t.CPUUsPerDelivery = each(*t.CPUSeconds, t.Delivered)
+	if after.Redis > 0 {
+		t.RedisUsPerMessage = each((after.Redis - before.Redis).Seconds(), t.Sent)
+	}
+}
+
+func each(seconds float64, n int64) *float64 {
+	us := 1e6 * seconds / float64(n)
+	return &us
+}
+
+// Drain waits for what is on its way.
+func (s *Stage) Drain(ctx context.Context) error {
+	s.log.stage("waiting for the last deliveries")
+	_, err := s.do(ctx, same(work.Command{Do: work.Drain, Timeout: s.Plan.Patience}))
+	if s.result.Traffic != nil {
+		s.log.latencies(s.result.Traffic)
+	}
+	return err
+}

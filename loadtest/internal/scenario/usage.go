@@ -1,0 +1,38 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"eclipse/loadtest/internal/host"
+)
+
+// usage reads what the server has used; nil where it does not tell.
+func (s *Stage) usage(ctx context.Context) (*host.Usage, error) {
+	u, err := s.target.Usage(ctx)
+	if errors.Is(err, host.ErrUnknown) {
+		return nil, nil
+	}
+	return &u, err
+}
+
+// spent is the processor time between two readings in seconds, nil where it is unknown.
+func spent(before, after *host.Usage) *float64 {
+	if before == nil || after == nil {
+		return nil
+	}
+	s := (after.CPU - before.CPU).Seconds()
+	return &s
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,92 @@
+package work
+
+import (
+	"time"
+
+	"eclipse/loadtest/internal/check"
+)
+
+// Action names a Command.
+type Action string
+
+const (
+	SetUp Action = "setup" // Setup: once, first
+	Open  Action = "open"  // Chats: open the sockets of that many more chats
+	Say   Action = "say"   // Talk: send
+	Drain Action = "drain" // Timeout: wait for what is on its way
+	Close Action = "close" // say goodbye; the answer carries the verdict
+)
+
+// Command is one line from the parent.
+type Command struct {
+	Do      Action        `json:"do"`
+	Setup   *Setup        `json:"setup,omitempty"`
+	Chats   int           `json:"chats,omitempty"`
+	Talk    *Talk         `json:"talk,omitempty"`
+	Timeout time.Duration `json:"timeout,omitempty"`
+}
+
+// Setup tells whom to speak to, and how the chats of this process look.
+type Setup struct {
+	Run       uint64 `json:"run"`       // random, the same for all processes
+	URL       string `json:"url"`       // ws:// or wss://
+	Room      bool   `json:"room"`      // the relay: ?room=, no token
+	Secret    string `json:"secret"`    // signs the tokens
+	Sources   int    `json:"sources"`   // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
+	Dialers   int    `json:"dialers"`   // sockets being opened at once
+	FirstChat int    `json:"firstChat"` // number of this process's first chat
+	Sockets   int    `json:"sockets"`   // per chat; the first is an anonymous visitor, the others are agents
+	Senders   int    `json:"senders"`   // the first so many sockets of a chat take turns
+	Typing    bool   `json:"typing"`    // typing instead of messages
+	Size      int    `json:"size"`      // bytes of a message's content
+	V1        bool   `json:"v1"`        // a part-2 client
+	Acks      bool   `json:"acks"`      // every message must be acknowledged
+}
+
+// Talk is a stretch of sending over all open chats.
+type Talk struct {
+	Rate     float64       `json:"rate,omitempty"`   // open loop: messages per second of this process
+	Offset   time.Duration `json:"offset,omitempty"` // open loop: of the first message
+	Window   int           `json:"window,omitempty"` // closed loop (Rate 0): messages on their way per chat
+	For      time.Duration `json:"for,omitempty"`
+	Once     bool          `json:"once,omitempty"` // open loop: each sender of the chats that the last open opened, once
+	Measured bool          `json:"measured"`       // its latencies count
+}
+
+// Event is one line to the parent: exactly one field is set.
+type Event struct {
+	Tick   *Tick  `json:"tick,omitempty"`
+	Done   *Done  `json:"done,omitempty"`
+	Failed string `json:"failed,omitempty"` // the command could not be carried out
+}
+
+// Tick is what happened since the tick before. The histograms are HdrHistogram V2 compressed, in µs, absent when
+// empty; they hold measured messages only.
+type Tick struct {
+	Measured  bool   `json:"measured"`
+	Sent      int64  `json:"sent"`
+	Delivered int64  `json:"delivered"`
+	Stored    int64  `json:"stored"`            // acks
+	Accepted  int64  `json:"accepted"`          // acks
+	Latency   []byte `json:"latency,omitempty"` // from the scheduled time to each delivery
+	Ack       []byte `json:"ack,omitempty"`     // from the scheduled time to the first ack
+	Lag       []byte `json:"lag,omitempty"`     // from the scheduled time until the kernel had it: our own lateness
+	Connect   []byte `json:"connect,omitempty"` // from the dial to the connected frame
+}
+
+// Done answers a command.
+type Done struct {
+	CPU       time.Duration    `json:"cpu"`                 // of this process since its start
+	Sockets   int              `json:"sockets,omitempty"`   // open: so many have opened in all
+	NotOpened map[string]int64 `json:"notOpened,omitempty"` // by reason
+	Pending   int64            `json:"pending,omitempty"`   // drain: deliveries and acks that did not come in time
+	Final     *Final           `json:"final,omitempty"`     // close
+}
+
+// Final is the account of a process.
+type Final struct {
+	Verdict check.Verdict    `json:"verdict"`
+	Unacked int64            `json:"unacked"`          // messages neither acknowledged nor refused
+	Errors  map[string]int64 `json:"errors,omitempty"` // error frames by code
+	Closes  map[string]int64 `json:"closes,omitempty"` // sockets that the server ended, by close code
+}

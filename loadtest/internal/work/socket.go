@@ -1,0 +1,184 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"eclipse/internal/token"
+	"eclipse/loadtest/internal/frames"
+	"eclipse/loadtest/internal/ws"
+)
+
+// socket is one member of a chat.
+type socket struct {
+	chat  *chat
+	index int
+	user  string
+
+	conn   *ws.Conn      // set by open, before anyone else uses the socket
+	joined chan struct{} // closed by the connected frame
+	heard  bool          // that frame came; the reader's
+
+	sending sync.Mutex // a sender's messages go out in the order of their numbers
+}
+
+// joinTimeout is how long the connected frame may take after the upgrade.
+const joinTimeout = 30 * time.Second
+
+// open dials and waits until the socket has joined its chat.
+func (s *socket) open(ctx context.Context) error {
+	w := s.chat.worker
+	start := time.Now()
+	conn, err := ws.Dial(ctx, s.url(), ws.Options{Local: w.source(s), Protocols: w.protocols()})
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	w.keep(conn)
+	s.joined = make(chan struct{})
+	w.readers.Add(1)
+	go s.read()
+	patience := time.NewTimer(joinTimeout)
+	defer patience.Stop()
+	select {
+	case <-s.joined:
+		w.meter.connected(time.Since(start))
+		return nil
+	case <-patience.C:
+		err = errors.New("no connected frame")
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	conn.CloseNow()
+	return err
+}
+
+func (s *socket) url() *url.URL {
+	w := s.chat.worker
+	u := *w.url
+	q := u.Query()
+	if w.setup.Room {
+		q.Set("room", s.chat.id())
+	} else {
+		q.Set("token", s.token())
+	}
+	u.RawQuery = q.Encode()
+	return &u
+}
+
+// tokenLife is longer than any run: sockets must not expire under measurement.
+const tokenLife = 24 * time.Hour
+
+func (s *socket) token() string {
+	w := s.chat.worker
+	now := time.Now()
+	t, err := token.Mint(w.setup.Secret, token.Claims{
+		UserID: s.user, ChatID: s.chat.id(), Authenticated: s.index > 0, ExpiresAt: now.Add(tokenLife),
+	}, now)
+	if err != nil {
+		return "" // the server says 4001, which is counted
+	}
+	return t
+}
+
+func (c *chat) id() string { return fmt.Sprintf("load-%08x-%d", uint32(c.worker.setup.Run), c.number) }
+
+func userID(run uint64, chat, index int) string {
+	kind := "agent"
+	if index == 0 {
+		kind = "anon"
+	}
+	return fmt.Sprintf("%s_%08x_%d_%d", kind, uint32(run), chat, index)
+}
+
+func (s *socket) role() string {
+	if s.index == 0 {
+		return "USER"
+	}
+	return "AGENT"
+}
+
+func (s *socket) read() {
+	w := s.chat.worker
+	defer w.readers.Done()
+	err := s.conn.Read(s.handle)
+	s.conn.CloseNow()
+	s.chat.leave(s.index)
+	if !w.closing.Load() {
+		w.meter.count(w.meter.closes, closeName(err))
+	}
+}
+
+// closeName is a short and bounded name for why a socket ended.
+func closeName(err error) string {
+	var closed *ws.Closed
+	switch {
+	case errors.As(err, &closed):
+		return strconv.Itoa(closed.Code)
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "1006"
+	case errors.Is(err, net.ErrClosed):
+		return "given up"
+	}
+	return "protocol error"
+}
+
+// handle takes one frame, in the reader's goroutine.
+func (s *socket) handle(p []byte) {
+	c, w := s.chat, s.chat.worker
+	now := w.now()
+	f := frames.Parse(p)
+	switch f.Type {
+	case frames.Message:
+		w.received(c, c.deliver(s.index, f, now))
+	case frames.TypingState:
+		w.received(c, c.deliverTyping(s.index, f, now))
+	case frames.Ack:
+		w.acknowledged(c, f.Stored, c.acknowledge(s.index, f, now))
+	case frames.Connected:
+		if !s.heard {
+			s.heard = true
+			close(s.joined)
+		}
+	case frames.Error:
+		w.meter.count(w.meter.errors, string(f.Code))
+		if c.refuse(s.index, f) {
+			w.later(c)
+		}
+	case frames.Malformed:
+		w.meter.count(w.meter.errors, "malformed frame")
+	case frames.Other:
+	}
+}
+
+// say sends this socket's next message.
+func (s *socket) say(due time.Time, measured bool) {
+	w := s.chat.worker
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	seq := s.chat.depart(s.index, due.Sub(w.epoch), measured)
+	var err error
+	if w.setup.Typing {
+		err = s.conn.WriteText(frames.Typing(seq%2 == 1))
+	} else {
+		tag := frames.Tag{Run: w.setup.Run, Chat: s.chat.number, Sender: s.index, Seq: seq}
+		buf := scratch.Get().(*[]byte)
+		*buf = frames.AppendMessage((*buf)[:0], tag, s.role(), w.setup.Size, w.setup.V1)
+		err = s.conn.WriteText(*buf)
+		scratch.Put(buf)
+	}
+	if err != nil {
+		w.meter.count(w.meter.errors, "not written")
+	}
+	w.meter.sent(time.Since(due), measured)
+}
+
+var scratch = sync.Pool{New: func() any { return new([]byte) }}

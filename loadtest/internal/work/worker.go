@@ -1,0 +1,168 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"eclipse/loadtest/internal/pace"
+	"eclipse/loadtest/internal/ws"
+)
+
+// worker is the state of one process.
+type worker struct {
+	setup Setup
+	url   *url.URL
+	epoch time.Time // zero of the worker's clock
+	meter *meter
+
+	chats   []*chat // opened so far; appended to by open only
+	fresh   int     // index of the first chat that the last open opened
+	closed  atomic.Pointer[closedLoop]
+	pending atomic.Int64 // deliveries and acks that are to come
+	opened  atomic.Int64 // sockets
+	closing atomic.Bool
+	readers sync.WaitGroup
+
+	mu    sync.Mutex
+	conns []*ws.Conn // every one that was dialled
+}
+
+// closedLoop is on while a closed loop sends.
+type closedLoop struct {
+	until    time.Time
+	measured bool
+}
+
+func newWorker(s Setup) (*worker, error) {
+	u, err := url.Parse(s.URL)
+	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") {
+		return nil, errors.New("the target is no ws:// or wss:// URL")
+	}
+	if s.Sockets < 1 || s.Senders < 0 || s.Senders > s.Sockets {
+		return nil, errors.New("a chat needs sockets, and at least as many as senders")
+	}
+	return &worker{setup: s, url: u, epoch: time.Now(), meter: newMeter()}, nil
+}
+
+func (w *worker) now() time.Duration { return time.Since(w.epoch) }
+
+func (w *worker) protocols() string {
+	if w.setup.V1 {
+		return "eclipse.v1"
+	}
+	return ""
+}
+
+// overrun is how much longer than planned a stretch may take before its sockets are dropped: a server that has stopped
+// reading blocks our writes.
+const overrun = 30 * time.Second
+
+// talk sends over all open chats, one after the other, and returns when the stretch is over; messages may still be
+// on their way.
+func (w *worker) talk(ctx context.Context, t Talk) error {
+	planned := t.For
+	if t.Once {
+		planned = time.Duration(float64(len(w.chats)*w.setup.Senders) / t.Rate * float64(time.Second))
+	}
+	guard := time.AfterFunc(planned+overrun, w.drop)
+	defer guard.Stop()
+	if t.Rate > 0 {
+		return w.openLoop(ctx, t)
+	}
+	return w.closedLoop(ctx, t)
+}
+
+func (w *worker) closedLoop(ctx context.Context, t Talk) error {
+	loop := &closedLoop{until: time.Now().Add(t.For), measured: t.Measured}
+	earlier := w.closed.Swap(loop)
+	if earlier == nil { // else the windows are open already
+		for range t.Window {
+			for _, c := range w.chats {
+				c.say(time.Now(), t.Measured)
+			}
+		}
+	}
+	select {
+	case <-time.After(time.Until(loop.until)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *worker) openLoop(ctx context.Context, t Talk) error {
+	s := pace.Schedule{Rate: t.Rate, Offset: t.Offset, For: t.For}
+	chats := w.chats
+	if t.Once {
+		chats = chats[w.fresh:]
+		s.Count = len(chats) * w.setup.Senders
+	}
+	if len(chats)*w.setup.Senders == 0 {
+		return nil // this process has nobody to talk
+	}
+	sleeper := pace.NewSleeper()
+	defer sleeper.Close()
+	next := 0
+	return s.Run(ctx, sleeper.Sleep, func(due time.Time) {
+		chats[next].say(due, t.Measured)
+		next = (next + 1) % len(chats)
+	})
+}
+
+// drain waits until nothing is on its way, then listens a little longer, so that a repeat of the last message is
+// heard too. It returns what did not come.
+func (w *worker) drain(ctx context.Context, timeout time.Duration) int64 {
+	w.closed.Store(nil)
+	end := time.Now().Add(timeout)
+	for w.pending.Load() > 0 && time.Now().Before(end) && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+	}
+	time.Sleep(echoTime)
+	return w.pending.Load()
+}
+
+// echoTime is how long a drain listens for repeats.
+const echoTime = 300 * time.Millisecond
+
+// close says goodbye on every socket and returns the account. A server that does not answer is left.
+func (w *worker) close() *Final {
+	w.closing.Store(true)
+	guard := time.AfterFunc(goodbyeTime, w.drop)
+	for _, c := range w.dialled() {
+		_ = c.Goodbye() // one that is gone already has been counted
+	}
+	w.readers.Wait()
+	guard.Stop()
+	f := &Final{Errors: w.meter.errors, Closes: w.meter.closes}
+	for _, c := range w.chats {
+		c.account(f)
+	}
+	return f
+}
+
+// goodbyeTime is how long a server may take to answer our close frames.
+const goodbyeTime = 5 * time.Second
+
+// drop closes every socket at once.
+func (w *worker) drop() {
+	for _, c := range w.dialled() {
+		c.CloseNow()
+	}
+}
+
+func (w *worker) dialled() []*ws.Conn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.conns)
+}
+
+func (w *worker) keep(c *ws.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.conns = append(w.conns, c)
+}

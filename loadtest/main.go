@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/relay"
+	"eclipse/loadtest/internal/report"
+	"eclipse/loadtest/internal/scenario"
+	"eclipse/loadtest/internal/work"
+)
+
+const (
+	exitBroken = 1 // a promise was broken
+	exitUnable = 2 // it could not be run
+)
+
+// roleVariable makes this program a process of sockets or the relay instead.
+const roleVariable = "ECLIPSE_LOADTEST_ROLE"
+
+func main() {
+	if role := os.Getenv(roleVariable); role != "" {
+		os.Exit(play(role, os.Args[len(os.Args)-1]))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// play runs one of the roles until its input ends, which is when the parent has gone.
+func play(role, port string) int {
+	var err error
+	switch role {
+	case "sockets":
+		err = work.Serve(context.Background(), os.Stdin, os.Stdout)
+	case "relay":
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			server := &http.Server{Handler: relay.New(), ReadHeaderTimeout: 10 * time.Second}
+			go func() { _, _ = io.Copy(io.Discard, os.Stdin); _ = server.Close() }()
+			if err = server.Serve(l); errors.Is(err, http.ErrServerClosed) {
+				err = nil
+			}
+		}
+	default:
+		err = fmt.Errorf("no role %q", role)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "loadtest:", err)
+		return exitUnable
+	}
+	return 0
+}
+
+// as is this program in another role.
+func as(role string) func() *exec.Cmd {
+	return func() *exec.Cmd {
+		self, err := os.Executable()
+		if err != nil {
+			self = os.Args[0]
+		}
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), roleVariable+"="+role)
+		return cmd
+	}
+}
+
+// run is the command without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		var r *report.Report
+		if r, err = o.run(ctx, stderr); r != nil && len(r.Results) > 0 {
+			err = errors.Join(err, r.Write(stdout, o.tolerant), o.save(r))
+			if err == nil && broken(r, o.tolerant) {
+				return exitBroken
+			}
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "loadtest:", err)
+		return exitUnable
+	}
+	return 0
+}
+
+func broken(r *report.Report, tolerant bool) bool {
+	for _, result := range r.Results {
+		if len(result.Problems(tolerant)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// run plays the scenario on the yardstick, where that is asked, and on the server.
+func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, error) {
+	r := &report.Report{
+		Version: report.Version, Started: time.Now().UTC().Truncate(time.Second), Command: o.command,
+		Machine: report.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Pins: o.pin},
+	}
+	var pins host.Pins
+	if o.pin {
+		var err error
+		if pins, err = host.Pin(); err != nil {
+			return nil, err
+		}
+	}
+	for _, start := range o.targets(&pins) {
+		result, err := o.on(ctx, start, terminal)
+		if result != nil {
+			r.Results = append(r.Results, result)
+		}
+		if err != nil {
+			return r, err
+		}
+	}
+	if len(r.Results) == 2 {
+		r.Ratios = report.Compare(r.Results[1], r.Results[0])
+	}
+	return r, nil
+}
+
+type starter func(context.Context) (*host.Target, error)
+
+// targets lists what to run on, the yardstick first.
+func (o *options) targets(pins *host.Pins) []starter {
+	var list []starter
+	if o.relay || o.onlyRelay {
+		list = append(list, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) })
+	}
+	switch {
+	case o.onlyRelay:
+	case o.url != "":
+		list = append(list, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) })
+	default:
+		list = append(list, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) })
+	}
+	return list
+}
+
+// on plays the scenario on one server.
+func (o *options) on(ctx context.Context, start starter, terminal io.Writer) (*report.Result, error) {
+	target, err := start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Stop()
+	progress := &report.Progress{}
+	if f, ok := terminal.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		progress = report.NewProgress(f, o.scenario.Name+" on "+target.Name)
+	}
+	return scenario.Run(ctx, o.scenario, o.plan, target, scenario.Options{
+		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Command: as("sockets"), Progress: progress,
+	})
+}
+
+func (o *options) save(r *report.Report) error {
+	if o.json == "" {
+		return nil
+	}
+	p, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.json, append(p, '\n'), 0o644)
+}

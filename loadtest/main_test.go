@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"eclipse/loadtest/internal/report"
+)
+
+// The test binary plays the roles that the command starts from itself.
+func TestMain(m *testing.M) {
+	switch role := os.Getenv(roleVariable); role {
+	case "":
+	case "command": // the command itself, where it changes its own process
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	default:
+		os.Exit(play(role, os.Args[len(os.Args)-1]))
+	}
+	os.Exit(m.Run())
+}
+
+// load runs the command and returns its exit status, what it printed and its report.
+func load(t *testing.T, args ...string) (int, string, *report.Report) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "report.json")
+	var out, problems bytes.Buffer
+	status := run(t.Context(), append(args, "-json", file), &out, &problems)
+	if status == exitUnable {
+		t.Fatalf("could not be run: %s", &problems)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &report.Report{}
+	if err := json.Unmarshal(text, r); err != nil {
+		t.Fatal(err)
+	}
+	return status, out.String(), r
+}
+
+var small = []string{"-only-relay", "-warmup", "100ms", "-duration", "500ms", "-settle", "50ms", "-patience", "20s"}
+
+func TestEachScenarioOnTheRelay(t *testing.T) {
+	tests := []struct {
+		args      []string
+		sockets   int
+		sent      int64 // at least, in all
+		perSent   int64
+		processes int
+	}{
+		{[]string{"chat", "-chats", "5", "-rate", "200"}, 10, 110, 2, 1},
+		{[]string{"chat", "-chats", "5", "-rate", "0", "-window", "2", "-v1=false"}, 10, 20, 2, 1},
+		{[]string{"chat", "-chats", "7", "-rate", "200", "-procs", "3", "-sources", "3"}, 14, 100, 2, 3},
+		{[]string{"routing", "-chats", "5", "-rate", "200"}, 10, 110, 1, 1},
+		{[]string{"routing", "-chats", "5", "-rate", "0"}, 10, 10, 1, 1},
+		{[]string{"fanout", "-sockets", "30", "-rate", "40"}, 30, 20, 30, 1},
+		{[]string{"idle", "-chats", "9", "-hold", "100ms", "-procs", "2"}, 18, 18, 2, 2},
+		{[]string{"idle", "-steps", "4,20", "-hold", "100ms"}, 20, 20, 2, 1},
+		{[]string{"storm", "-chats", "20"}, 40, 0, 0, 1},
+	}
+	for _, tt := range tests {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			status, out, r := load(t, append(tt.args, small...)...)
+			if status != 0 || !strings.Contains(out, "verdict") {
+				t.Fatalf("exit status %d\n%s", status, out)
+			}
+			result := r.Results[0]
+			v := result.Verdict
+			if result.Opening.Sockets != tt.sockets || v.Sent < tt.sent || v.Received != tt.perSent*v.Sent || result.Processes != tt.processes {
+				t.Errorf("%d sockets, %d processes, verdict %+v", result.Opening.Sockets, result.Processes, v)
+			}
+			if tr := result.Traffic; tr != nil && (tr.Sent == 0 || tr.Delivered == 0 || tr.LatencyMs == nil || tr.LagMs == nil) {
+				t.Errorf("traffic %+v", tr)
+			}
+			if result.Plan.Scenario == "idle" && (result.Idle == nil || len(result.Idle.Steps) < 2) {
+				t.Errorf("idle %+v", result.Idle)
+			}
+			if result.LoadCPU <= 0 {
+				t.Error("its own cost is not told")
+			}
+		})
+	}
+}
+
+func TestPinned(t *testing.T) {
+	if runtime.GOOS != "linux" || runtime.NumCPU() < 2 {
+		t.Skip("pinning needs Linux and two processors")
+	}
+	cmd := as("command")()
+	cmd.Args = append(cmd.Args, append([]string{"chat", "-pin", "-chats", "3", "-rate", "100"}, small...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "verdict") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestWhatCannotBeRun(t *testing.T) {
+	for _, args := range [][]string{
+		{"dance"}, {"chat", "-rate", "-1"}, {"chat", "extra", "-rate", "1"}, {"chat", "-no-such-flag"}, {"chat", "-url", "http://x"},
+		{"chat", "-url", "ws://127.0.0.1:1"}, {"chat", "-only-relay", "-dialers", "0"}, {"storm", "-chats", "10000000"},
+		{"idle", "-only-relay", "-steps", "9,x"}, {"chat", "-router", "/does/not/exist"}, {"chat", "-env", "nothing"},
+	} {
+		var out, problems bytes.Buffer
+		if status := run(t.Context(), args, &out, &problems); status != exitUnable || problems.Len() == 0 {
+			t.Errorf("%q: exit status %d, %q", args, status, &problems)
+		}
+	}
+}
+
+func TestASocketThatDoesNotOpenIsABrokenPromise(t *testing.T) {
+	status, out, _ := load(t, "chat", "-url", "ws://127.0.0.1:1", "-jwt-secret", "secret", "-chats", "2")
+	if status != exitBroken || !strings.Contains(out, "socket not opened") {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
+}
+
+func TestAnInterruptEndsIt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, problems bytes.Buffer
+	if status := run(ctx, append([]string{"chat"}, small...), &out, &problems); status != exitUnable {
+		t.Errorf("exit status %d\n%s", status, &out)
+	}
+}
+
+func TestHelpNamesEveryScenario(t *testing.T) {
+	var out, help bytes.Buffer
+	if status := run(t.Context(), []string{"-h"}, &out, &help); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	for _, want := range []string{"chat", "routing", "fanout", "idle", "storm", "-url", "-relay", "-json"} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("no %s in the help", want)
+		}
+	}
+}
+
+func TestTheReportKeepsNoSecret(t *testing.T) {
+	o, err := parse([]string{"chat", "-url", "ws://127.0.0.1:1/?token=hidden1", "-jwt-secret", "hidden2", "-redis", "redis://:hidden3@h", "-env", "X=hidden4"}, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(o.command, " "); strings.Contains(text, "hidden") || !strings.Contains(text, "-url=ws://127.0.0.1:1/") {
+		t.Errorf("command %q", text)
+	}
+}

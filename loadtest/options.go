@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/plan"
+	"eclipse/loadtest/internal/scenario"
+)
+
+// options are the command line.
+type options struct {
+	command  []string // as given, without secrets
+	scenario scenario.Scenario
+	plan     plan.Plan
+
+	url, secret, metrics string
+	relay, onlyRelay     bool
+	router               host.RouterOptions
+
+	procs, sources, dialers int
+	pin, tolerant           bool
+	json                    string
+}
+
+// parse reads the command line. The scenario is the first argument that is no flag; its defaults hold for every
+// flag of the plan that is not given.
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	name, rest := "chat", args
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, rest = args[0], args[1:]
+	}
+	var found bool
+	if o.scenario, found = scenario.ByName(name); !found {
+		return nil, fmt.Errorf("no scenario %q; -h lists them", name)
+	}
+	o.plan = o.scenario.Plan
+	o.plan.Scenario = name
+	f := flag.NewFlagSet("loadtest", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() { usage(f) }
+	o.planFlags(f)
+	o.targetFlags(f)
+	o.loadFlags(f)
+	if err := f.Parse(rest); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("what is %q? The scenario comes first, then the flags", f.Arg(0))
+	}
+	o.command = append([]string{name}, withoutSecrets(f)...)
+	return o, o.finish()
+}
+
+func (o *options) planFlags(f *flag.FlagSet) {
+	p := &o.plan
+	f.IntVar(&p.Chats, "chats", p.Chats, "chats")
+	f.IntVar(&p.Sockets, "sockets", p.Sockets, "sockets per chat")
+	f.IntVar(&p.Senders, "senders", p.Senders, "of these, senders that take turns")
+	f.IntVar(&p.Size, "size", p.Size, "bytes of a message's content")
+	f.BoolVar(&p.V1, "v1", p.V1, "clients of the second part of the protocol: clientMessageId and acks")
+	f.Float64Var(&p.Rate, "rate", p.Rate, "open loop: messages per second in all, latency from the scheduled time; 0 = closed loop")
+	f.IntVar(&p.Window, "window", p.Window, "closed loop: messages on their way per chat")
+	f.DurationVar(&p.Warmup, "warmup", p.Warmup, "sending before it counts")
+	f.DurationVar(&p.Duration, "duration", p.Duration, "sending that counts")
+	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
+	f.DurationVar(&p.Settle, "settle", p.Settle, "quiet time before memory is read")
+	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken")
+	f.Func("steps", "idle: `sockets` open at each step, such as 5000,10000,15000 (default thirds of all)", func(s string) error {
+		p.Steps = nil
+		for _, text := range strings.Split(s, ",") {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return errors.New("a step is a whole number")
+			}
+			p.Steps = append(p.Steps, n)
+		}
+		return nil
+	})
+}
+
+func (o *options) targetFlags(f *flag.FlagSet) {
+	f.StringVar(&o.url, "url", "", "a `server` that runs already, ws:// or wss:// (default: start the router)")
+	f.StringVar(&o.secret, "jwt-secret", "", "signs the tokens for -url")
+	f.StringVar(&o.metrics, "metrics", "", "`URL` of the metrics of -url, for processor time and memory")
+	f.BoolVar(&o.relay, "relay", false, "run on a bare relay first and print the ratio to it")
+	f.BoolVar(&o.onlyRelay, "only-relay", false, "run on the bare relay only")
+	f.StringVar(&o.router.Binary, "router", "", "`path` of a router to start instead of building one")
+	f.DurationVar(&o.router.APILatency, "api-latency", 20*time.Millisecond, "of the fake API behind the router that is started")
+	f.BoolVar(&o.router.OldAPI, "old-api", false, "the fake API has no batch route")
+	f.StringVar(&o.router.Redis, "redis", "", "`URL` of a Redis for the router that is started, or \"start\" to start one too")
+	f.Func("env", "`KEY=value` for the router that is started, as often as needed", func(s string) error {
+		if !strings.Contains(s, "=") {
+			return errors.New("give KEY=value")
+		}
+		o.router.Env = append(o.router.Env, s)
+		return nil
+	})
+}
+
+func (o *options) loadFlags(f *flag.FlagSet) {
+	f.IntVar(&o.procs, "procs", 0, "processes of sockets (default: as many as file descriptors demand)")
+	f.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.x (default: one for every 10,000 sockets)")
+	f.IntVar(&o.dialers, "dialers", 64, "sockets being opened at once")
+	f.BoolVar(&o.pin, "pin", false, "the server on one processor of its own, all else on the others")
+	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses with an error are no failure")
+	f.StringVar(&o.json, "json", "", "`file` to write the report to")
+}
+
+// socketsPerSource keeps each address well below its about 28,000 ports.
+const socketsPerSource = 10_000
+
+// finish checks what was given and fills in what depends on the machine.
+func (o *options) finish() error {
+	if err := o.plan.Validate(); err != nil {
+		return err
+	}
+	total := o.plan.Total()
+	if n := len(o.plan.Steps); n > 0 {
+		total = o.plan.Steps[n-1]
+		o.plan.Chats = total / o.plan.Sockets
+	}
+	if o.sources == 0 {
+		o.sources = 1 + (total-1)/socketsPerSource
+	}
+	if o.sources < 1 || o.sources > 254 {
+		return errors.New("there are 1 to 254 source addresses")
+	}
+	room, err := host.SocketsPerProcess()
+	if err != nil {
+		return err
+	}
+	if o.procs == 0 {
+		o.procs = 1 + (total-1)/room
+	}
+	o.procs = min(o.procs, o.plan.Chats) // a chat is whole in one process
+	switch share := (o.plan.Chats + o.procs - 1) / o.procs * o.plan.Sockets; {
+	case o.procs < 1:
+		return errors.New("at least one process is needed")
+	case o.dialers < 1:
+		return errors.New("at least one dialer is needed")
+	case share > room:
+		return fmt.Errorf("%d sockets in one process, and it may have %d: raise -procs, or lower -sockets", share, room)
+	case o.url == "" && total > room:
+		return fmt.Errorf("%d sockets, and a server of this machine may have %d", total, room)
+	}
+	return nil
+}
+
+// withoutSecrets lists the flags that were given.
+func withoutSecrets(f *flag.FlagSet) []string {
+	var list []string
+	f.Visit(func(g *flag.Flag) {
+		switch g.Name {
+		case "jwt-secret", "env", "redis":
+			list = append(list, "-"+g.Name+"=…")
+		case "url", "metrics": // a token might stand in it
+			value, _, _ := strings.Cut(g.Value.String(), "?")
+			list = append(list, "-"+g.Name+"="+value)
+		default:
+			list = append(list, "-"+g.Name+"="+g.Value.String())
+		}
+	})
+	return list
+}
+
+func usage(f *flag.FlagSet) {
+	w := f.Output()
+	fmt.Fprintf(w, "Usage: loadtest [scenario] [flags]\n\nScenarios (default chat):\n")
+	for _, s := range scenario.All() {
+		fmt.Fprintf(w, "  %-9s %s\n", s.Name, s.Summary)
+	}
+	fmt.Fprintf(w, "\nExit status 0: all that was sent arrived once and in order; 1: something did not; 2: it could not be run.\n"+
+		"\nFlags (defaults are those of the scenario named before -h):\n")
+	f.PrintDefaults()
+}
