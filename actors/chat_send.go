@@ -184,7 +184,7 @@ func (c *chat) onAppended(r *messages.AppendResult) {
 	if p.save == nil { // no message, or its delivery has answered the sender
 		return
 	}
-	if _, delivered := c.recent.offset(key); !delivered && r.Payload != nil {
+	if _, delivered := c.recent.offset(key); !delivered && !c.sequence.behind(at) && r.Payload != nil {
 		c.echo(p.save, r.Payload)
 	}
 	c.finish(p.save, id, at)

@@ -22,7 +22,7 @@ type mailbox struct {
 	suspended bool
 	dirty     bool // user messages were handled since the last runEnd
 
-	loop    func() // m.run, bound once so that scheduling does not allocate
+	runners *runners
 	invoker actor.MessageInvoker
 	runEnd  any
 }
@@ -43,12 +43,8 @@ var blocks = sync.Pool{New: func() any { return new(block) }}
 const throughput = 300
 
 // mailboxes returns a producer of mailboxes; runEnd may be nil.
-func mailboxes(runEnd any) actor.MailboxProducer {
-	return func() actor.Mailbox {
-		m := &mailbox{runEnd: runEnd}
-		m.loop = m.run
-		return m
-	}
+func mailboxes(rs *runners, runEnd any) actor.MailboxProducer {
+	return func() actor.Mailbox { return &mailbox{runners: rs, runEnd: runEnd} }
 }
 
 func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
@@ -83,7 +79,7 @@ func (m *mailbox) PostUserMessage(message any) {
 	}
 	m.mu.Unlock()
 	if start {
-		go m.loop()
+		m.runners.run(m)
 	}
 }
 
@@ -94,11 +90,11 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.scheduled = true
 	m.mu.Unlock()
 	if start {
-		go m.loop()
+		m.runners.run(m)
 	}
 }
 
-// run handles messages until there are none, in a goroutine of its own.
+// run handles messages until there are none. A runner calls it.
 func (m *mailbox) run() {
 	for !m.drain() {
 	}

@@ -43,15 +43,17 @@ func (r *recorder) all() []any {
 	return append([]any(nil), r.messages...)
 }
 
-func newMailbox(runEnd any, r *recorder) *mailbox {
-	m := mailboxes(runEnd)().(*mailbox)
+func newMailbox(t testing.TB, runEnd any, r actor.MessageInvoker) *mailbox {
+	rs := newRunners()
+	t.Cleanup(rs.close)
+	m := mailboxes(rs, runEnd)().(*mailbox)
 	m.RegisterHandlers(r, nil)
 	return m
 }
 
 func TestMailboxKeepsOrderPerSender(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(nil, r)
+	m := newMailbox(t, nil, r)
 	const senders, each = 8, 1000
 	var wg sync.WaitGroup
 	for s := range senders {
@@ -78,7 +80,7 @@ func TestMailboxKeepsOrderPerSender(t *testing.T) {
 
 func TestMailboxTellsTheEndOfARun(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox("end", r)
+	m := newMailbox(t, "end", r)
 	release := make(chan struct{})
 	r.onUser = func(v any) {
 		if v == 0 {
@@ -96,7 +98,7 @@ func TestMailboxTellsTheEndOfARun(t *testing.T) {
 
 func TestMailboxSuspendsUserMessagesOnly(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox("end", r)
+	m := newMailbox(t, "end", r)
 	m.PostSystemMessage(&actor.SuspendMailbox{})
 	m.PostUserMessage("later")
 	m.PostSystemMessage("system")
@@ -107,7 +109,7 @@ func TestMailboxSuspendsUserMessagesOnly(t *testing.T) {
 
 func TestMailboxSurvivesAPanic(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(nil, r)
+	m := newMailbox(t, nil, r)
 	r.onUser = func(v any) {
 		if v == "bad" {
 			panic(v)
@@ -129,8 +131,7 @@ func TestMailboxAllocatesNothing(t *testing.T) {
 	}
 	handled := make(chan struct{})
 	r := &counting{handled: handled}
-	m := mailboxes(theGathered)().(*mailbox)
-	m.RegisterHandlers(r, nil)
+	m := newMailbox(t, theGathered, r)
 	message := any(new(int))
 	for range 100 { // warm the pool of blocks and of goroutines
 		m.PostUserMessage(message)
@@ -154,8 +155,7 @@ func (c *counting) EscalateFailure(any, any) {}
 func BenchmarkMailboxHop(b *testing.B) {
 	done := make(chan struct{})
 	r := &countdown{left: b.N, done: done}
-	m := mailboxes(nil)().(*mailbox)
-	m.RegisterHandlers(r, nil)
+	m := newMailbox(b, nil, r)
 	message := any(new(int))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -84,16 +84,16 @@ func (r *root) Receive(ctx actor.Context) {
 
 func (r *root) start(ctx actor.Context) {
 	r.chats, r.sessions = make(map[string]*chatEntry), make(map[uint64]*Session)
-	r.chatProps = actor.PropsFromProducer(func() actor.Actor { return r.nextChat }, actor.WithMailbox(mailboxes(nil)))
-	r.connProps = actor.PropsFromProducer(func() actor.Actor { return r.nextConnection }, actor.WithMailbox(mailboxes(theGathered)))
-	r.router.bridge.pid = ctx.Spawn(service(&bridge{router: r.router}))
-	r.router.persistence.pid = ctx.Spawn(service(&persistence{router: r.router}))
+	r.chatProps = actor.PropsFromProducer(func() actor.Actor { return r.nextChat }, actor.WithMailbox(mailboxes(r.router.runners, nil)))
+	r.connProps = actor.PropsFromProducer(func() actor.Actor { return r.nextConnection }, actor.WithMailbox(mailboxes(r.router.runners, theGathered)))
+	r.router.bridge.pid = ctx.Spawn(r.service(&bridge{router: r.router}))
+	r.router.persistence.pid = ctx.Spawn(r.service(&persistence{router: r.router}))
 	close(r.router.started)
 }
 
 // service makes the props of an actor of which there is one.
-func service(a actor.Actor) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(mailboxes(nil)))
+func (r *root) service(a actor.Actor) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(mailboxes(r.router.runners, nil)))
 }
 
 func (r *root) onConnect(ctx actor.Context, c *connect) {

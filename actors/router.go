@@ -24,6 +24,7 @@ type Router struct {
 	bridge      ref
 	persistence ref
 	alarm       *alarm
+	runners     *runners
 	started     chan struct{}
 	stopped     chan struct{}
 
@@ -48,7 +49,7 @@ var ErrDraining = errors.New("draining")
 func Start(cfg Config, deps Deps) *Router {
 	r := &Router{
 		cfg: cfg.withDefaults(), deps: deps, metrics: deps.Metrics, log: deps.Logger,
-		started: make(chan struct{}), stopped: make(chan struct{}),
+		runners: newRunners(), started: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	// The library logs dead letters and failures with the message itself, which is somebody's content: it gets no
 	// voice. Dead letters are counted, panics are logged by guard.
@@ -63,7 +64,7 @@ func Start(cfg Config, deps Deps) *Router {
 	r.alarm = newAlarm(func(pid *actor.PID) { r.send(pid, wakeUp) })
 	r.bridge.router, r.persistence.router = r, r
 	props := actor.PropsFromProducer(func() actor.Actor { return &root{router: r} },
-		actor.WithMailbox(mailboxes(nil)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
+		actor.WithMailbox(mailboxes(r.runners, nil)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
 	r.rootPID = r.system.Root.Spawn(props)
 	<-r.started
 	return r
@@ -215,6 +216,7 @@ func (r *Router) Close() {
 	r.system.Root.Stop(r.rootPID)
 	<-r.stopped
 	r.alarm.close()
+	r.runners.close()
 	r.system.Shutdown()
 }
 
