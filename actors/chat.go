@@ -189,10 +189,10 @@ func (c *chat) welcome(m *member) {
 	now := time.Now()
 	switch {
 	case m.primary && !m.v1:
-		c.control(m, wire.Connected(c.id, now, nil))
+		c.greet(m, wire.Connected(c.id, now, nil))
 	case m.primary:
 		state := c.state()
-		c.control(m, wire.Connected(c.id, now, &state))
+		c.greet(m, wire.Connected(c.id, now, &state))
 	default:
 		c.control(m, wire.Subscribed(c.id, now, c.state()))
 	}
@@ -333,6 +333,11 @@ func maxTime(a, b time.Time) time.Time {
 // control sends a frame to one member.
 func (c *chat) control(m *member, payload []byte) {
 	c.router.send(m.pid, &wire.Frame{Payload: payload, Class: wire.Control})
+}
+
+// greet sends the frame that is a socket's first.
+func (c *chat) greet(m *member, payload []byte) {
+	c.router.send(m.pid, &wire.Frame{Payload: payload, Class: wire.Control, Greeting: true})
 }
 
 // refuse answers a connection with an error.

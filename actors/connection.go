@@ -24,6 +24,7 @@ type connection struct {
 	queued  int     // bytes that the router's gauge knows of
 	writing bool    // a goroutine holds out
 	pingDue bool
+	greeted bool // until then frames wait in the backlog, so that the greeting is the first
 	state   lifecycle
 	goodbye goodbye   // the close frame that is due once everything queued was written
 	sent    [3]uint32 // frames gathered since the last write, by class
@@ -109,7 +110,11 @@ func (c *connection) deliver(f *wire.Frame) {
 		c.router.metrics.Drop(metrics.DropSocketGone)
 		return
 	}
-	if !c.writing {
+	if f.Greeting && !c.greeted {
+		c.greet(f)
+		return
+	}
+	if c.greeted && !c.writing {
 		c.append(f)
 		return
 	}
@@ -120,6 +125,26 @@ func (c *connection) deliver(f *wire.Frame) {
 	if !fits {
 		c.backlog.clear(c.router.metrics, metrics.DropSlowReaderClosed)
 		c.sayGoodbye(goodbye{wire.CloseTooSlow, wire.CloseTooSlow.Reason()})
+	}
+	c.account()
+}
+
+// greet sends the first frame, then what has waited for it.
+func (c *connection) greet(f *wire.Frame) {
+	c.greeted = true
+	c.append(f)
+	c.appendWaiting()
+}
+
+// appendWaiting moves frames from the backlog into the buffer, until a write has to be waited for.
+func (c *connection) appendWaiting() {
+	for i, frames := 0, c.backlog.take(); i < len(frames); i++ {
+		if c.writing {
+			c.backlog.frames = append(c.backlog.frames, frames[i])
+			c.backlog.bytes += len(frames[i].Payload)
+			continue
+		}
+		c.append(frames[i])
 	}
 	c.account()
 }
@@ -194,15 +219,9 @@ func (c *connection) onWritten(err error) {
 		c.pingDue = false
 		c.ping()
 	}
-	for i, frames := 0, c.backlog.take(); i < len(frames); i++ {
-		if c.writing {
-			c.backlog.frames = append(c.backlog.frames, frames[i])
-			c.backlog.bytes += len(frames[i].Payload)
-			continue
-		}
-		c.append(frames[i])
+	if c.greeted {
+		c.appendWaiting()
 	}
-	c.account()
 	if !c.writing {
 		c.flush()
 	}

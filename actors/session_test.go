@@ -263,3 +263,25 @@ func TestDrainAdvisesClosesAndFinishesSaves(t *testing.T) {
 		t.Errorf("stored %v", got)
 	}
 }
+
+// Whatever a socket is told before its chat has greeted it comes after the greeting.
+func TestConnectedIsTheFirstFrame(t *testing.T) {
+	shared := chatlog.NewMemory(chatlog.Options{})
+	defer shared.Close()
+	log := &faultyLog{Memory: shared}
+	log.away.Store(true)
+	cfg := quick()
+	cfg.WelcomeTimeout = 300 * time.Millisecond
+	f := startOn(t, cfg, newAPI(), shared, log, log)
+	c := f.connectOnly("c1", "u1", signedIn, part2)
+	c.Handle(wire.ClientFrame{Kind: wire.KindPing})
+	c.Expire(time.Now().Add(59*time.Minute + 30*time.Second))
+	c.Handle(wire.ClientFrame{Kind: wire.KindMessage, ChatID: "elsewhere", Content: "x", Role: wire.RoleUser})
+	c.hears("error", 1)
+	c.hears("token_expiring", 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first := c.frames[0]["type"]; first != "connected" {
+		t.Errorf("first frame %v", first)
+	}
+}

@@ -121,6 +121,7 @@ const (
 
 // Frame is one outbound frame: immutable after it was made, shared by every connection that it goes to.
 type Frame struct {
-	Payload []byte // JSON text
-	Class   Class
+	Payload  []byte // JSON text
+	Class    Class
+	Greeting bool // `connected`: the first frame of a socket, whatever was queued before it
 }
