@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"time"
 
@@ -55,12 +56,33 @@ func (b *bridge) runBatch(lane int, batch []logOp) *laneDone {
 	}
 	var g errgroup.Group
 	g.SetLimit(maxLookUps)
-	g.Go(func() error { b.appendAll(ctx, batch, appends, done.answers); return nil })
+	g.Go(func() error {
+		defer b.recovered(appends, done.answers)
+		b.appendAll(ctx, batch, appends, done.answers)
+		return nil
+	})
 	for chatID, indexes := range lookUps {
-		g.Go(func() error { b.lookUpAll(ctx, chatID, batch, indexes, done.answers); return nil })
+		g.Go(func() error {
+			defer b.recovered(indexes, done.answers)
+			b.lookUpAll(ctx, chatID, batch, indexes, done.answers)
+			return nil
+		})
 	}
 	_ = g.Wait()
 	return done
+}
+
+// recovered is deferred where the log is called: a panic there fails the operations concerned and nothing else.
+func (b *bridge) recovered(indexes []int, answers []logAnswer) {
+	reason := recover()
+	if reason == nil {
+		return
+	}
+	err := fmt.Errorf("panic: %s", panicText(reason))
+	b.router.log.Error("the message log panicked", "error", err)
+	for _, at := range indexes {
+		answers[at] = logAnswer{err: err}
+	}
 }
 
 func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, answers []logAnswer) {

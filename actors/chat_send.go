@@ -178,9 +178,9 @@ func (c *chat) onAppended(r *messages.AppendResult) {
 		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
 	}
 	c.appends.away = false
+	c.accept(at, key, r.Payload) // a panic in it finds the append still waiting, and answers its sender
 	c.appends.remove(p)
 	c.router.underway.Add(-1)
-	c.accept(at, key, r.Payload)
 	if p.save == nil { // no message, or its delivery has answered the sender
 		return
 	}

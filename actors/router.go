@@ -180,6 +180,8 @@ func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
 	case sessions = <-answer:
 	case <-r.stopped:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	r.log.Info("draining", "connections", len(sessions))
 	start := time.Now()

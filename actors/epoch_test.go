@@ -1,0 +1,210 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"eclipse/internal/chatlog"
+	"eclipse/internal/wire"
+)
+
+// hookedLog is a log and a bus whose answers a test may give instead. Hooks are set before the router starts.
+type hookedLog struct {
+	*chatlog.Memory
+	append  func(context.Context, []chatlog.Append) []chatlog.Appended
+	read    func(context.Context, chatlog.Position) (chatlog.Page, error)
+	heads   func(context.Context, []string) ([]chatlog.Position, error)
+	lookUp  func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error)
+	publish func(context.Context, []chatlog.Publication) error
+	dial    func(context.Context, func(string, []byte)) (chatlog.Feed, error)
+}
+
+func (l *hookedLog) Append(ctx context.Context, items []chatlog.Append) []chatlog.Appended {
+	if l.append != nil {
+		return l.append(ctx, items)
+	}
+	return l.Memory.Append(ctx, items)
+}
+
+func (l *hookedLog) Read(ctx context.Context, id string, after chatlog.Position, n int) (chatlog.Page, error) {
+	if l.read != nil {
+		return l.read(ctx, after)
+	}
+	return l.Memory.Read(ctx, id, after, n)
+}
+
+func (l *hookedLog) Heads(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+	if l.heads != nil {
+		return l.heads(ctx, ids)
+	}
+	return l.Memory.Heads(ctx, ids)
+}
+
+func (l *hookedLog) Lookup(ctx context.Context, id string, keys []string) ([]*chatlog.Entry, error) {
+	if l.lookUp != nil {
+		return l.lookUp(ctx, id, keys)
+	}
+	return l.Memory.Lookup(ctx, id, keys)
+}
+
+func (l *hookedLog) Publish(ctx context.Context, items []chatlog.Publication) error {
+	if l.publish != nil {
+		return l.publish(ctx, items)
+	}
+	return l.Memory.Publish(ctx, items)
+}
+
+func (l *hookedLog) Dial(ctx context.Context, hear func(string, []byte)) (chatlog.Feed, error) {
+	if l.dial != nil {
+		return l.dial(ctx, hear)
+	}
+	return l.Memory.Dial(ctx, hear)
+}
+
+func newHooked(t *testing.T) *hookedLog {
+	m := chatlog.NewMemory(chatlog.Options{})
+	t.Cleanup(func() { m.Close() })
+	return &hookedLog{Memory: m}
+}
+
+func (l *hookedLog) start(t *testing.T, cfg Config, api *fakeAPI) *fixture {
+	return startOn(t, cfg, api, l.Memory, l, l)
+}
+
+// patient never serves without the log.
+func patient() Config {
+	cfg := quick()
+	cfg.LogPatience = time.Minute
+	return cfg
+}
+
+// epochs are the memory log's own and one that is greater.
+func epochs(t *testing.T, m *chatlog.Memory) (now, greater string) {
+	heads, err := m.Heads(context.Background(), []string{"c1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return heads[0].Epoch, strings.Repeat("f", len(heads[0].Epoch))
+}
+
+// entry is an entry of a log with a message named after its place.
+func entry(epoch string, offset uint64) chatlog.Entry {
+	name := fmt.Sprintf("%s%d", epoch[:1], offset)
+	body := fmt.Sprintf(`{"type":"message","data":{"id":%q,"content":%q,"sender":{}},"timestamp":"t","chatId":"c1"}`, name, name)
+	return chatlog.Entry{Offset: offset, Key: wire.MessageKey(name), Payload: wire.Seal([]byte(body), wire.Position{Epoch: epoch, Offset: offset})}
+}
+
+func entries(epoch string, from, to uint64) (all []chatlog.Entry) {
+	for o := from; o <= to; o++ {
+		all = append(all, entry(epoch, o))
+	}
+	return all
+}
+
+// A page asked for in an epoch that ended meanwhile says nothing about the new one, whose entries are all read.
+func TestPageOfAnEndedEpochIsDiscarded(t *testing.T) {
+	log := newHooked(t)
+	now, next := epochs(t, log.Memory)
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	log.read = func(_ context.Context, after chatlog.Position) (chatlog.Page, error) {
+		if after.Epoch == next {
+			return chatlog.Page{Head: chatlog.Position{Epoch: next, Offset: 3}, Entries: entries(next, after.Offset+1, 3)}, nil
+		}
+		asked <- struct{}{}
+		<-release
+		return chatlog.Page{Head: chatlog.Position{Epoch: now, Offset: 60}, Gap: true, Entries: entries(now, 50, 60)}, nil
+	}
+	f := log.start(t, patient(), newAPI())
+	c := f.connect("c1", "u1", signedIn, part2)
+	chat := f.chatPID("c1")
+	f.send(chat, payloadMessage(entry(now, 9).Payload))
+	<-asked
+	f.send(chat, payloadMessage(entry(next, 3).Payload))
+	c.hears("resumed", 1) // the new epoch has begun
+	close(release)
+	c.heardAtLeast(4)
+	want := []string{entryName(now, 9), "f1", "f2", "f3"}
+	if got := c.contents(); !slices.Equal(got, want) {
+		t.Errorf("delivered %v, want %v", got, want)
+	}
+	for i, m := range c.of("message")[1:] {
+		if m["epoch"] != next || m["offset"] != float64(i+1) {
+			t.Errorf("%d at %v %v", i, m["epoch"], m["offset"])
+		}
+	}
+}
+
+func entryName(epoch string, offset uint64) string { return fmt.Sprintf("%s%d", epoch[:1], offset) }
+
+// An event logged in an epoch that has ended is logged again in the one that counts.
+func TestAppendOfAnEndedEpochIsRepeated(t *testing.T) {
+	log := newHooked(t)
+	now, next := epochs(t, log.Memory)
+	var calls atomic.Int32
+	asked, release := make(chan struct{}), make(chan struct{})
+	log.append = func(_ context.Context, items []chatlog.Append) []chatlog.Appended {
+		at := chatlog.Position{Epoch: next, Offset: 2}
+		if calls.Add(1) == 1 {
+			close(asked)
+			<-release
+			at = chatlog.Position{Epoch: now, Offset: 1}
+		}
+		return []chatlog.Appended{{Position: at, Payload: wire.Seal(items[0].Body, wire.Position(at))}}
+	}
+	log.read = func(_ context.Context, after chatlog.Position) (chatlog.Page, error) {
+		return chatlog.Page{Head: chatlog.Position{Epoch: next, Offset: 1}, Entries: entries(next, after.Offset+1, 1)}, nil
+	}
+	f := log.start(t, patient(), newAPI())
+	c := f.connect("c1", "u1", signedIn, part2)
+	c.sayID("mine", "id-1")
+	<-asked
+	f.send(f.chatPID("c1"), payloadMessage(entry(next, 1).Payload))
+	c.hears("message", 1)
+	close(release)
+	c.hears("ack", 1)
+	if a := c.of("ack")[0]; a["epoch"] != next || a["offset"] != 2.0 {
+		t.Errorf("ack %v", a)
+	}
+	if got := c.contents(); !slices.Equal(got, []string{"f1", "mine"}) || calls.Load() != 2 {
+		t.Errorf("delivered %v after %d appends", got, calls.Load())
+	}
+}
+
+// Entries that the log has trimmed before they were heard are lost: counted, told, and passed over.
+func TestTrimmedGapIsToldAndPassed(t *testing.T) {
+	log := newHooked(t)
+	now, _ := epochs(t, log.Memory)
+	log.read = func(_ context.Context, after chatlog.Position) (chatlog.Page, error) {
+		from := max(after.Offset+1, 5)
+		return chatlog.Page{Head: chatlog.Position{Epoch: now, Offset: 7}, Gap: after.Offset < 4, Entries: entries(now, from, 7)}, nil
+	}
+	f := log.start(t, patient(), newAPI())
+	c, old := f.connect("c1", "u1", signedIn, part2), f.connect("c1", "u2", signedIn)
+	f.send(f.chatPID("c1"), payloadMessage(entry(now, 7).Payload))
+	for _, each := range []*client{c, old} {
+		each.hears("message", 3)
+		for i, m := range each.of("message") {
+			if m["offset"] != float64(5+i) {
+				t.Errorf("%d at %v", i, m["offset"])
+			}
+		}
+	}
+	c.hears("resumed", 1)
+	if r := c.of("resumed")[0]; r["recovered"] != false {
+		t.Errorf("resumed %v", r)
+	}
+	if old.count("resumed") != 0 {
+		t.Error("an old client got a frame of part 2")
+	}
+	var counted dto.Metric
+	if err := f.metrics.LogGaps.Write(&counted); err != nil || counted.Counter.GetValue() != 1 {
+		t.Errorf("gaps %v, error %v", counted.Counter.GetValue(), err)
+	}
+}
