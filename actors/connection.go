@@ -23,6 +23,7 @@ type connection struct {
 	backlog backlog // frames that arrived while a write is under way
 	queued  int     // bytes that the router's gauge knows of
 	writing bool    // a goroutine holds out
+	said    bool    // the close frame was written, or is being written
 	pingDue bool
 	greeted bool // until then frames wait in the backlog, so that the greeting is the first
 	state   lifecycle
@@ -242,9 +243,17 @@ func (c *connection) finish() {
 	if c.state != closing {
 		return
 	}
+	if c.said {
+		c.hangUp()
+		return
+	}
+	c.said = true
 	out := c.borrow()
 	*out = c.socket.AppendClose(*out, c.goodbye.code, c.goodbye.reason)
-	_, _ = c.socket.TryWrite(*out) // the peer learns the code if it still reads; the socket goes either way
+	if n, err := c.socket.TryWrite(*out); err == nil && n < len(*out) {
+		c.writeOutside((*out)[n:]) // a slow reader's kernel is full: it still learns the code if it reads on
+		return
+	}
 	c.hangUp()
 }
 
