@@ -50,7 +50,7 @@ func (b *bridge) runBatch(lane int, batch []logOp) *laneDone {
 	for i, op := range batch {
 		if op.append != nil {
 			appends = append(appends, i)
-		} else if op.lookUp.save.clientID != "" { // without one it cannot be a repeat
+		} else {
 			lookUps[op.lookUp.chatID] = append(lookUps[op.lookUp.chatID], i)
 		}
 	}
@@ -101,8 +101,13 @@ func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, an
 
 func (b *bridge) lookUpAll(ctx context.Context, chatID string, batch []logOp, indexes []int, answers []logAnswer) {
 	keys := make([]string, len(indexes))
+	ask := false
 	for i, at := range indexes {
 		keys[i] = batch[at].lookUp.save.key
+		ask = ask || batch[at].lookUp.save.clientID != "" // without one it cannot be a repeat
+	}
+	if !ask {
+		return
 	}
 	entries, err := b.router.deps.Log.Lookup(ctx, chatID, keys)
 	for i, at := range indexes {

@@ -143,7 +143,17 @@ func (c *chat) apologise(message any) {
 				c.giveUp(p.save.key)
 			}
 		}
+	case *join: // it would wait for its greeting for ever
+		c.router.send(m.member.pid, &goodbye{wire.CloseInternal, wire.CloseInternal.Reason()})
+	case *wake:
+		c.wakeIn(time.Second)
 	case *messages.ReadResult:
+		if m.Request.Connection != 0 {
+			if r := c.members.find(m.Request.Connection); r != nil && r.replay != nil {
+				c.endReplay(r, false)
+			}
+			return
+		}
 		c.reading = false
 		c.readAt = time.Now().Add(readRetry)
 		c.wakeIn(readRetry)
@@ -152,9 +162,16 @@ func (c *chat) apologise(message any) {
 
 // giveUp refuses a message whose handling panicked; its sender may try again.
 func (c *chat) giveUp(key string) {
-	if s := c.saves.underway[key]; s != nil {
-		c.fail(s, errInternal())
+	s := c.saves.underway[key]
+	if s == nil {
+		return
 	}
+	for _, p := range c.appends.waiting { // it is logged all the same, and nobody waits for that
+		if p.save == s {
+			p.save = nil
+		}
+	}
+	c.fail(s, errInternal())
 }
 
 func (c *chat) onJoin(j *join) {
@@ -243,6 +260,7 @@ func (c *chat) onWake() {
 	c.announceDepartures(now)
 	c.forgetUnconfirmed(now)
 	c.postUnasked(now)
+	c.failOverdue(now)
 	c.serveUnlogged(now)
 	c.welcomeLate(now)
 	c.retryRead(now)
@@ -302,6 +320,9 @@ func (c *chat) wakeNext(now time.Time) {
 	}
 	if !c.presence.confirmBy.IsZero() {
 		due(c.presence.confirmBy)
+	}
+	if len(c.saves.queue) > 0 {
+		due(c.saves.queue[0].received.Add(c.router.cfg.SavePatience))
 	}
 	if c.saves.lookingUp() {
 		due(now.Add(c.router.cfg.LogPatience))

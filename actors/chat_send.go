@@ -73,22 +73,45 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 			Key:             key,
 		},
 	}
-	c.saves.begin(s)
-	c.router.underway.Add(1)
 	if c.router.route.Load() == routeBatch {
 		c.post(s)
-		return
+	} else {
+		// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
+		// cannot be a repeat goes the same way, so that the order stays.
+		c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
+		c.wakeIn(c.router.cfg.LogPatience)
 	}
-	// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
-	// cannot be a repeat goes the same way, so that the order stays.
-	c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
-	c.wakeIn(c.router.cfg.LogPatience)
+	c.saves.begin(s) // last, so that a panic before leaves nothing behind that would wait for ever
+	c.router.underway.Add(1)
 }
 
-// post hands a message to persistence.
+// post hands a message to persistence. The old API publishes what it stores by itself, so whoever hears that may log it
+// before us: there the next message of a chat waits until the one before has its place, or they could swap.
 func (c *chat) post(s *save) {
 	s.posted = true
+	if c.saves.turn != nil && c.router.route.Load() != routeBatch {
+		c.saves.queue = append(c.saves.queue, s)
+		c.wakeIn(c.router.cfg.SavePatience)
+		return
+	}
 	c.router.persistence.request(s.request, c.self)
+	c.saves.turn = s
+}
+
+// ended lets the next message go that has waited for this one.
+func (c *chat) ended(s *save) {
+	c.router.underway.Add(-1)
+	if next := c.saves.next(s); next != nil {
+		c.saves.turn = next
+		c.router.persistence.request(next.request, c.self)
+	}
+}
+
+// failOverdue tells the senders of messages whose turn has not come within the patience.
+func (c *chat) failOverdue(now time.Time) {
+	for _, s := range c.saves.overdue(now, c.router.cfg.SavePatience) {
+		c.fail(s, persistError(&messages.PersistResult{Outcome: messages.PersistResult_UNAVAILABLE}))
+	}
 }
 
 func (c *chat) onLookedUp(l *lookedUp) {
@@ -139,9 +162,9 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 // append hands an event to the log.
 func (c *chat) append(p *pendingAppend) {
 	p.since = time.Now()
+	c.send(p)
 	c.appends.add(p)
 	c.router.underway.Add(1)
-	c.send(p)
 	if c.appends.away {
 		c.serve(p)
 		return
@@ -240,7 +263,7 @@ func (c *chat) serve(p *pendingAppend) {
 // finish acknowledges a stored message to every socket that sent it. A zero position: it has no place in the log yet.
 func (c *chat) finish(s *save, id string, at wire.Position) {
 	c.saves.end(s, id, true)
-	c.router.underway.Add(-1)
+	c.ended(s)
 	for _, connection := range s.waiting {
 		c.ack(connection, s.clientID, id, at)
 	}
@@ -249,7 +272,7 @@ func (c *chat) finish(s *save, id string, at wire.Position) {
 // fail refuses a message to every socket that sent it.
 func (c *chat) fail(s *save, e *wire.Error) {
 	c.saves.end(s, "", false)
-	c.router.underway.Add(-1)
+	c.ended(s)
 	for _, connection := range s.waiting {
 		c.refuse(connection, e, s.clientID)
 	}

@@ -14,6 +14,9 @@ type saves struct {
 	underway map[string]*save  // by sender and clientMessageId
 	done     map[string]string // by the same key: the message's id
 	order    []string          // keys of done, oldest first
+
+	turn  *save   // the last one that was handed to persistence, nil once it has ended
+	queue []*save // with the old API: those that wait for it, in order
 }
 
 // save is one message under way.
@@ -58,6 +61,32 @@ func (s *saves) end(v *save, id string, stored bool) {
 	if stored && v.clientID != "" {
 		s.remember(v.key, id)
 	}
+}
+
+// next returns the save whose turn it is once v has ended, nil if none waits or it is not v's end that they wait for.
+func (s *saves) next(v *save) *save {
+	s.queue = slices.DeleteFunc(s.queue, func(q *save) bool { return q == v })
+	if s.turn != v {
+		return nil
+	}
+	s.turn = nil
+	if len(s.queue) == 0 {
+		s.queue = nil
+		return nil
+	}
+	first := s.queue[0]
+	s.queue = slices.Delete(s.queue, 0, 1)
+	return first
+}
+
+// overdue returns the saves whose turn has not come within the patience.
+func (s *saves) overdue(now time.Time, patience time.Duration) (late []*save) {
+	for _, q := range s.queue {
+		if now.Sub(q.received) >= patience {
+			late = append(late, q)
+		}
+	}
+	return late
 }
 
 func (s *saves) remember(key, id string) {
