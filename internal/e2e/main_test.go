@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	moreParallel()
 	dir, err := os.MkdirTemp("", "eclipse-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,15 +34,32 @@ func TestMain(m *testing.M) {
 	}))
 }
 
+// moreParallel lets more tests run side by side than there are cores, since they wait most of the time, unless the
+// command line says how many.
+func moreParallel() {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		_ = parallel.Value.Set("8")
+	}
+}
+
 // patience bounds every wait; nothing that works takes nearly as long.
 const patience = 20 * time.Second
+
+// deadPeer is how long a peer that answers no ping may stay, with some slack for a busy machine.
+const deadPeer = 45 * time.Second
 
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	eventuallyWithin(t, patience, what, holds)
+}
+
+func eventuallyWithin(t testing.TB, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
+	for deadline := time.Now().Add(limit); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}

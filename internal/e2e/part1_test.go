@@ -135,6 +135,7 @@ func TestOldClientIsSpared(t *testing.T) {
 		equal(t, "typist", c.next("typing").str("data", "userId"), "user_newer")
 	}
 	news[0].send(`{"type":"agent_joined"}`)
+	news[0].next("agent_joined")
 	epoch, offset := news[0].position()
 	news[0].sendJSON(frame{"type": "resume", "epoch": epoch, "offset": offset})
 	news[0].next("resumed")
