@@ -120,6 +120,7 @@ func TestAgentsKeepADraftPerChatAndComeBack(t *testing.T) {
 	tb.keys("half a thought")
 	eval[bool](tb, "("+row("chat0003")+".click(), true)")
 	tb.until("one('composer').value === ''")
+	waitFor(t, "every chat", func() bool { return m.frames("subscribe") == 7 })
 	m.dropAll(4009)
 	tb.until("document.body.dataset.connection !== 'open'")
 	tb.until("document.body.dataset.connection === 'open'")

@@ -16,7 +16,8 @@
  *   data-mount        selector of a positioned element to live in; default: the page's corner
  *   data-open         opens the panel at once, without taking the focus
  *
- * Everything lives in a shadow root, so neither side's styles reach the other. It sets text and never markup.
+ * Everything lives in a shadow root, so neither side's styles reach the other; only the custom property --eclipse-inset of
+ * the page says which part of its place the widget may take (as `inset` does, default 0). It sets text and never markup.
  */
 
 import { Widget } from './ui/widget.js';

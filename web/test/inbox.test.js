@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Inbox } from '../assets/demo/inbox.js';
 
 const chat = (id, messages, s, role = 'user', content = 'hi') =>
-  ({ id, messages, createdAt: `2030-01-01T00:00:0${s}Z`, lastMessage: messages ? { content, role, timestamp: `2030-01-01T00:00:0${s}Z` } : null });
+  ({ id, messages, createdAt: `2030-01-01T00:00:0${s}Z`, lastMessage: messages ? { id: `${id}${messages}`, content, role, timestamp: `2030-01-01T00:00:0${s}Z` } : null });
 
 test('the latest comes first; chats come and go with the list', () => {
   const box = new Inbox();
@@ -27,14 +27,25 @@ test('unread counts what nobody has read, and nothing once an agent has answered
 test('a live message counts once, whether the list or the socket tells first', () => {
   const box = new Inbox({ a: 1 });
   box.merge([chat('a', 1, 1)]);
-  box.live('a', { content: 'new', role: 'user', timestamp: '2030-01-01T00:00:02Z' });
+  box.live('a', { id: 'a2', content: 'new', role: 'user', timestamp: '2030-01-01T00:00:02Z' });
   box.merge([chat('a', 1, 1)]);
   assert.equal(box.unread('a'), 1, 'an older list takes nothing away');
   box.merge([chat('a', 2, 2)]);
   assert.equal(box.unread('a'), 1);
   box.merge([chat('a', 3, 3)]);
-  box.live('a', { content: 'newer', role: 'user', timestamp: '2030-01-01T00:00:03Z' });
+  box.live('a', { id: 'a3', content: 'newer', role: 'user', timestamp: '2030-01-01T00:00:03Z' });
   assert.equal(box.unread('a'), 2);
+  box.live('a', { id: 'a4', content: 'in the same millisecond', role: 'user', timestamp: '2030-01-01T00:00:03Z' });
+  assert.equal(box.unread('a'), 3);
+});
+
+test('the list tells the name of who wrote last', () => {
+  const box = new Inbox();
+  const by = (c, name) => ({ ...c, lastMessage: { ...c.lastMessage, sender: { name } } });
+  box.merge([by(chat('a', 1, 1), 'Mara'), by(chat('b', 1, 2, 'agent'), 'Ada'), by(chat('c', 1, 3), 'Anonymous')]);
+  assert.deepEqual(box.list().map((r) => r.name), ['', '', 'Mara']);
+  box.merge([by(chat('a', 2, 4, 'agent'), 'Ada')]);
+  assert.equal(box.rows.get('a').name, 'Mara');
 });
 
 test('search looks at name, id and last message', () => {

@@ -41,6 +41,13 @@ test('a message of ours becomes the stored one, echo first or ack first', () => 
   }
 });
 
+test('what was not known to be stored is new, whoever wrote it, and once', () => {
+  const t = new Timeline();
+  t.addLocal(local('k1'));
+  const mine = data('m1', 1, { content: 'mine', clientMessageId: 'k1' });
+  assert.deepEqual([mine, mine, data('m2', 2), data('m2', 2)].map((d) => t.merge(d).isNew), [true, false, true, false]);
+});
+
 test('an echo without clientMessageId hides ours until the ack names the id', () => {
   const t = new Timeline();
   t.addLocal(local('k1'));

@@ -22,7 +22,8 @@ func TestPictures(t *testing.T) {
 			furnish(r)
 			tb := openTab(t, r.url()+"/", viewport(p.width, p.height), scheme(p.scheme))
 			chat := converse(tb, r)
-			tb.until("[document, document.querySelector('#eclipse-chat').shadowRoot, frame()].every((r) => r.getAnimations().length === 0)")
+			tb.until(`[document, document.querySelector('#eclipse-chat').shadowRoot, frame()].flatMap((r) => r.getAnimations())
+				.every((a) => a.effect.getTiming().iterations === Infinity)`) // the dots of the typing line go on
 			t.Log("the picture's chat is", chat)
 			tb.shoot(p.name)
 		})

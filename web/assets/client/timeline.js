@@ -43,18 +43,18 @@ export class Timeline {
 
   /**
    * A message frame's or the history's data.
-   * @returns {{entry: Entry, isNew: boolean}}
+   * @returns {{entry: Entry, isNew: boolean}} isNew: it is stored, and was not known to be
    */
   merge(data, place = {}) {
     const clientMessageId = data.clientMessageId ?? null;
     const entry = this.#find(data.id, clientMessageId);
-    const known = entry !== null;
+    const isNew = entry?.state !== 'stored';
     const target = entry ?? this.#add({ clientMessageId });
     Object.assign(target, fieldsOf(data, target), { state: 'stored', code: null });
     this.#place(target, place);
     this.#index(target);
     this.#prune();
-    return { entry: target, isNew: !known };
+    return { entry: target, isNew };
   }
 
   /** message_updated: an id that is not shown is ignored. */

@@ -115,7 +115,7 @@ class AgentsView {
     this.#conversation.show(null);
     document.body.dataset.view = 'list';
     this.#draw();
-    (row ?? $('search')).focus();
+    (row?.isConnected ? row : $('search')).focus(); // a search may have no place for it
   }
 
   #nameOf(id) {
@@ -197,7 +197,7 @@ class AgentsView {
   #searchKey(e) {
     const first = this.#inbox.list($('search').value)[0];
     if (e.key === 'ArrowDown') e.preventDefault(), this.#list.focusFirst();
-    if (e.key === 'Enter' && first) this.#open(first.id, true);
+    if (e.key === 'Enter' && first) ($('search').value = ''), this.#open(first.id, true); // the answer may not match it any more
     if (e.key === 'Escape') ($('search').value = ''), this.#draw();
   }
 

@@ -4,7 +4,7 @@
  * @typedef {object} Row
  * @property {string} id
  * @property {number} total messages
- * @property {{content: string, role: string, timestamp: string} | null} last
+ * @property {{id: string, content: string, role: string, timestamp: string, sender?: {name?: string}} | null} last
  * @property {string} createdAt
  * @property {string} name '' while unknown
  */
@@ -43,16 +43,16 @@ export class Inbox {
   }
 
   /** A new message arrived on the socket. */
-  live(chatId, { content, role, timestamp }) {
+  live(chatId, { id, content, role, timestamp }) {
     const row = this.rows.get(chatId);
-    if (!row || (row.last && timestamp <= row.last.timestamp)) return; // the list has counted it already
+    if (!row || (row.last && (timestamp < row.last.timestamp || id === row.last.id))) return; // the list has counted it already
     row.total += 1;
-    row.last = { content, role, timestamp };
+    row.last = { id, content, role, timestamp };
   }
 
   named(chatId, name) {
     const row = this.rows.get(chatId);
-    if (row && name && name !== 'Anonymous') row.name = name;
+    if (row && known(name)) row.name = name;
   }
 
   /** Everything of a chat has been read. @returns {boolean} whether that is news */
@@ -85,10 +85,12 @@ export class Inbox {
   }
 }
 
+const known = (name) => (name && name !== 'Anonymous' ? name : '');
+const nameIn = (last) => (last?.role === 'user' ? known(last.sender?.name) : '');
 const when = (row) => row.last?.timestamp ?? row.createdAt;
 
 function mergeRow(row, { id, messages, lastMessage, createdAt }) {
   const last = lastMessage ? { ...lastMessage, role: lastMessage.role.toLowerCase() } : null;
   const older = row?.last && (!last || last.timestamp < row.last.timestamp);
-  return older ? { ...row, createdAt } : { id, total: messages, last, createdAt, name: row?.name ?? '' };
+  return older ? { ...row, createdAt } : { id, total: messages, last, createdAt, name: row?.name || nameIn(last) };
 }
