@@ -70,12 +70,9 @@ func (b *bridge) onHeard(h *heard) {
 		b.router.metrics.Drop(metrics.DropNotMember)
 		return
 	}
-	if at, sealed := wire.SealedPosition(h.payload); sealed {
-		if sub.own(at) {
-			b.router.metrics.Drop(metrics.DropOwnEcho)
-			return
-		}
-		sub.moved(at)
+	if at, sealed := wire.SealedPosition(h.payload); sealed && sub.own(at) {
+		b.router.metrics.Drop(metrics.DropOwnEcho)
+		return
 	}
 	b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
 }
@@ -190,13 +187,11 @@ func (b *bridge) onSubscribed(d *subscribedDone) {
 		return
 	default:
 		for i, chatID := range d.add {
-			if sub := b.subs.chats[chatID]; sub != nil {
-				sub.confirmed = true
-				sub.moved(wire.Position(d.heads[i]))
+			if sub := b.subs.confirm(chatID); sub != nil {
 				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i]), subscribed: true})
 			}
 		}
-		b.router.metrics.RedisSubscriptions.Set(float64(b.subs.heard()))
+		b.router.metrics.RedisSubscriptions.Set(float64(b.subs.heard))
 	}
 	b.runSubscribe()
 }
@@ -263,10 +258,8 @@ func (b *bridge) onHeads(d *headsDone) {
 		return
 	}
 	for i, chatID := range d.chatIDs {
-		sub := b.subs.chats[chatID]
-		if at := wire.Position(d.heads[i]); sub != nil { // the chat knows best whether it is behind
-			sub.moved(at)
-			b.router.send(sub.pid, &head{position: at})
+		if sub := b.subs.chats[chatID]; sub != nil { // the chat knows best whether it is behind
+			b.router.send(sub.pid, &head{position: wire.Position(d.heads[i])})
 		}
 	}
 }

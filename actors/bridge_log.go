@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
 	"time"
 
@@ -78,8 +77,7 @@ func (b *bridge) recovered(indexes []int, answers []logAnswer) {
 	if reason == nil {
 		return
 	}
-	err := fmt.Errorf("panic: %s", panicText(reason))
-	b.router.log.Error("the message log panicked", "error", err)
+	err := b.router.panicked("the message log panicked", reason)
 	for _, at := range indexes {
 		answers[at] = logAnswer{err: err}
 	}

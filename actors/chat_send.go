@@ -94,6 +94,11 @@ func (c *chat) post(s *save) {
 		c.wakeIn(c.router.cfg.SavePatience)
 		return
 	}
+	c.hand(s)
+}
+
+// hand gives a message its turn.
+func (c *chat) hand(s *save) {
 	c.router.persistence.request(s.request, c.self)
 	c.saves.turn = s
 }
@@ -102,15 +107,14 @@ func (c *chat) post(s *save) {
 func (c *chat) ended(s *save) {
 	c.router.underway.Add(-1)
 	if next := c.saves.next(s); next != nil {
-		c.saves.turn = next
-		c.router.persistence.request(next.request, c.self)
+		c.hand(next)
 	}
 }
 
 // failOverdue tells the senders of messages whose turn has not come within the patience.
 func (c *chat) failOverdue(now time.Time) {
 	for _, s := range c.saves.overdue(now, c.router.cfg.SavePatience) {
-		c.fail(s, persistError(&messages.PersistResult{Outcome: messages.PersistResult_UNAVAILABLE}))
+		c.fail(s, errUnavailable(0))
 	}
 }
 

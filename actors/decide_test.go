@@ -225,19 +225,23 @@ func TestReadMarksOnlyAdvance(t *testing.T) {
 func TestSubscriptionsKnowTheirOwnEchoes(t *testing.T) {
 	s := &subscription{}
 	at := func(o uint64) wire.Position { return wire.Position{Epoch: "e", Offset: o} }
-	s.moved(at(3))
 	s.appended(at(4))
 	s.appended(at(5))
 	if s.own(at(3)) || !s.own(at(4)) || !s.own(at(5)) || s.own(at(6)) {
 		t.Error("own after 4 and 5")
 	}
-	s.moved(at(6)) // another instance's
+	// 6 is another instance's
 	s.appended(at(7))
 	if s.own(at(6)) || !s.own(at(7)) || s.own(at(5)) {
 		t.Error("own after a gap")
 	}
-	if s.moved(at(7)) || !s.moved(at(8)) || !s.moved(wire.Position{Epoch: "f", Offset: 1}) || s.own(wire.Position{Epoch: "f", Offset: 7}) {
-		t.Error("moved")
+	if s.own(wire.Position{Epoch: "f", Offset: 7}) {
+		t.Error("own in another epoch")
+	}
+	s.appended(wire.Position{Epoch: "f", Offset: 1})
+	s.appended(at(8)) // of the epoch that has ended
+	if !s.own(wire.Position{Epoch: "f", Offset: 1}) || s.own(at(7)) || s.own(at(8)) {
+		t.Error("own after an epoch")
 	}
 }
 

@@ -35,6 +35,10 @@ func errNotSubscribed() *wire.Error {
 	return wire.NewError(wire.NotSubscribed, "Subscribe with this chat's own token first")
 }
 
+func errUnavailable(after time.Duration) *wire.Error {
+	return retryable(wire.APIUnavailable, "The message could not be stored; try again", max(after, time.Second))
+}
+
 func errAgentInfo() *wire.Error {
 	e := retryable(wire.APIUnavailable, "", time.Second)
 	e.Text = wire.TextAgentInfoFailed
@@ -53,6 +57,5 @@ func persistError(r *messages.PersistResult) *wire.Error {
 	case messages.PersistResult_OVERLOADED:
 		return errOverloaded()
 	}
-	after := time.Duration(r.RetryAfterMs) * time.Millisecond
-	return retryable(wire.APIUnavailable, "The message could not be stored; try again", max(after, time.Second))
+	return errUnavailable(time.Duration(r.RetryAfterMs) * time.Millisecond)
 }

@@ -1,9 +1,7 @@
 package actors
 
 import (
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -14,9 +12,7 @@ func (r *Router) outside(to *actor.PID, work func() any, failed func(error) any)
 	go func() {
 		defer func() {
 			if reason := recover(); reason != nil {
-				r.log.Error("work outside of an actor panicked", slog.String("actor", to.Id),
-					slog.String("panic", panicText(reason)), slog.String("stack", string(debug.Stack())))
-				r.send(to, failed(fmt.Errorf("panic: %s", panicText(reason))))
+				r.send(to, failed(r.panicked("work outside of an actor panicked", reason, slog.String("actor", to.Id))))
 			}
 		}()
 		r.send(to, work())

@@ -92,8 +92,8 @@ func (r *Router) sendRoot(message any) { r.send(r.rootPID, message) }
 // Connect spawns the connection actor and joins the token's chat, which answers with `connected`. It fails with
 // ErrDraining, or with the context's error.
 func (r *Router) Connect(ctx context.Context, c ConnectRequest) (GatewaySession, error) {
-	s := &Session{router: r, socket: c.Socket, number: r.connections.Add(1), v1: c.V1, expiry: expiry{at: c.Identity.ExpiresAt}}
-	s.primary = membership{id: c.Identity.ChatID, sender: newSender(c.Identity, s.number)}
+	s := &Session{router: r, socket: c.Socket, number: r.connections.Add(1), v1: c.V1}
+	s.primary = newMembership(c.Identity, s.number)
 	done := make(chan error, 1)
 	r.sendRoot(&connect{session: s, done: done, join: &join{
 		member: member{sender: s.primary.sender, v1: c.V1, primary: true},

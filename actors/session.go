@@ -21,11 +21,10 @@ type Session struct {
 	v1     bool
 	gone   atomic.Bool
 
-	primary membership // the token's own chat; used by the reader only
+	primary membership // the token's own chat; changed by the reader only
 
-	mu     sync.Mutex // guards what Expire, Gone and the reader share
+	mu     sync.Mutex // guards others, every expiry, and the reader's changes of primary
 	others map[string]*membership
-	expiry expiry // of the primary chat's token
 }
 
 // membership is a chat that this session has joined.
@@ -45,8 +44,13 @@ type expiry struct {
 // expiringNotice is how long before a token's end its client is told.
 const expiringNotice = time.Minute
 
-func newSender(id Identity, connection uint64) *messages.Sender {
-	return &messages.Sender{UserId: id.UserID, Authenticated: id.Authenticated, Role: string(id.Role), Connection: connection}
+// newMembership is who a token says that a connection is in a chat; the chat's actor is not known yet.
+func newMembership(id Identity, connection uint64) membership {
+	return membership{
+		id:     id.ChatID,
+		sender: &messages.Sender{UserId: id.UserID, Authenticated: id.Authenticated, Role: string(id.Role), Connection: connection},
+		expiry: expiry{at: id.ExpiresAt},
+	}
 }
 
 // membership finds the chat that a frame is for, nil if it was not joined.
@@ -133,7 +137,7 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 		s.Reject(wire.NewError(wire.Overloaded, "Too many chats on one socket"), f)
 		return
 	}
-	m := &membership{id: id.ChatID, sender: newSender(id, s.number), expiry: expiry{at: id.ExpiresAt}}
+	m := newMembership(id, s.number)
 	done := make(chan *actor.PID, 1)
 	s.router.sendRoot(&subscribeChat{
 		chatID: id.ChatID, done: done,
@@ -151,13 +155,13 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 		return
 	}
 	if id.ChatID == s.primary.id {
-		s.primary, s.expiry = *m, m.expiry
+		s.primary = m
 		return
 	}
 	if s.others == nil {
 		s.others = make(map[string]*membership)
 	}
-	s.others[id.ChatID] = m
+	s.others[id.ChatID] = &m
 }
 
 func (s *Session) unsubscribe(m *membership) {
@@ -196,12 +200,7 @@ func (s *Session) renew(m *membership, f wire.ClientFrame, id Identity) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fresh := expiry{at: id.ExpiresAt}
-	if m == &s.primary {
-		s.expiry = fresh
-	} else {
-		m.expiry = fresh
-	}
+	m.expiry = expiry{at: id.ExpiresAt}
 	return true
 }
 
@@ -222,7 +221,7 @@ func (s *Session) Expire(now time.Time) (next time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next = s.expire(&s.expiry, s.primary.id, now, func() {
+	next = s.expire(&s.primary.expiry, s.primary.id, now, func() {
 		s.Close(wire.CloseTokenExpired, wire.CloseTokenExpired.Reason())
 	})
 	for id, m := range s.others {

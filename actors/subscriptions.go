@@ -13,13 +13,14 @@ type subscriptions struct {
 	chats   map[string]*subscription
 	adding  []string // to be subscribed
 	leaving []string // to be unsubscribed
+	heard   int      // chats that hear their channel
 }
 
 type subscription struct {
 	pid       *actor.PID
 	confirmed bool
-	seen      wire.Position // the greatest position that the chat was told of
-	ownFirst  uint64        // appends of our own in this epoch, without a gap: their echoes are dropped
+	ownEpoch  string // appends of our own without a gap, in one epoch: their echoes are dropped
+	ownFirst  uint64
 	ownLast   uint64
 }
 
@@ -40,13 +41,26 @@ func (s *subscriptions) remove(chatID string, pid *actor.PID) {
 	if sub == nil || !sub.pid.Equal(pid) {
 		return
 	}
+	if sub.confirmed {
+		s.heard--
+	}
 	delete(s.chats, chatID)
 	s.leaving = append(s.leaving, chatID)
 }
 
+// confirm notes that a chat hears its channel, nil if nobody wants that any more.
+func (s *subscriptions) confirm(chatID string) *subscription {
+	sub := s.chats[chatID]
+	if sub != nil && !sub.confirmed {
+		sub.confirmed = true
+		s.heard++
+	}
+	return sub
+}
+
 // lost: the connection is gone, everything has to be subscribed again.
 func (s *subscriptions) lost() {
-	s.adding, s.leaving = s.adding[:0], nil
+	s.adding, s.leaving, s.heard = s.adding[:0], nil, 0
 	for chatID, sub := range s.chats {
 		sub.confirmed = false
 		s.adding = append(s.adding, chatID)
@@ -88,45 +102,20 @@ func (s *subscriptions) confirmed() (chatIDs []string) {
 	return chatIDs
 }
 
-// heard counts the chats that hear their channel.
-func (s *subscriptions) heard() (n int) {
-	for _, sub := range s.chats {
-		if sub.confirmed {
-			n++
-		}
-	}
-	return n
-}
-
-// moved notes a position and tells whether it is past what was seen.
-func (s *subscription) moved(p wire.Position) bool {
-	if p.Epoch < s.seen.Epoch || p.Epoch == s.seen.Epoch && p.Offset <= s.seen.Offset {
-		return false
-	}
-	if p.Epoch != s.seen.Epoch {
-		s.ownFirst, s.ownLast = 0, 0
-	}
-	s.seen = p
-	return true
-}
-
 // appended notes an append of our own.
 func (s *subscription) appended(p wire.Position) {
-	s.moved(p)
-	if p.Epoch != s.seen.Epoch {
-		return
-	}
 	switch {
-	case s.ownLast > 0 && p.Offset == s.ownLast+1:
+	case p.Epoch < s.ownEpoch || p.Epoch == s.ownEpoch && p.Offset <= s.ownLast:
+	case p.Epoch == s.ownEpoch && p.Offset == s.ownLast+1:
 		s.ownLast = p.Offset
-	case p.Offset > s.ownLast:
-		s.ownFirst, s.ownLast = p.Offset, p.Offset
+	default:
+		s.ownEpoch, s.ownFirst, s.ownLast = p.Epoch, p.Offset, p.Offset
 	}
 }
 
 // own tells whether a position is an echo of our own append.
 func (s *subscription) own(p wire.Position) bool {
-	return p.Epoch == s.seen.Epoch && p.Offset >= s.ownFirst && p.Offset <= s.ownLast
+	return p.Epoch == s.ownEpoch && p.Offset >= s.ownFirst && p.Offset <= s.ownLast
 }
 
 // instances are the other routers, by when they were last heard.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 
@@ -25,10 +26,16 @@ func (r *Router) guard(kind metrics.Actor, ctx actor.Context, answer func(messag
 		return
 	}
 	r.metrics.Panic(kind)
-	r.log.Error("an actor panicked and goes on", slog.Any("actor", ctx.Self().Id), slog.String("message", typeName(ctx.Message())),
-		slog.String("panic", panicText(reason)), slog.String("stack", string(debug.Stack())))
+	_ = r.panicked("an actor panicked and goes on", reason, slog.String("actor", ctx.Self().Id), slog.String("message", typeName(ctx.Message())))
 	if answer != nil {
 		answer(ctx.Message())
 	}
 	panic(reason)
+}
+
+// panicked logs a panic that was recovered and makes an error of it. Neither has values that may be content.
+func (r *Router) panicked(what string, reason any, attributes ...any) error {
+	text := panicText(reason)
+	r.log.With(attributes...).Error(what, slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+	return fmt.Errorf("panic: %s", text)
 }
