@@ -281,7 +281,7 @@ func TestNewEpoch(t *testing.T) {
 	epoch := old.of("message")[0]["epoch"].(string)
 	greater := strings.Repeat("f", len(epoch))
 	sealed := func(o int, body string) []byte {
-		return wire.Seal([]byte(body), wire.Position{Epoch: greater, Offset: uint64(o)})
+		return chatlog.Seal([]byte(body), chatlog.Position{Epoch: greater, Offset: uint64(o)})
 	}
 	var chatPID = f.chatPID("c1")
 	f.send(chatPID, payloadMessage(sealed(1, `{"type":"message","data":{"id":"z","content":"two","sender":{}},"timestamp":"t","chatId":"c1"}`)))

@@ -98,7 +98,7 @@ func epochs(t *testing.T, m *chatlog.Memory) (now, greater string) {
 func entry(epoch string, offset uint64) chatlog.Entry {
 	name := fmt.Sprintf("%s%d", epoch[:1], offset)
 	body := fmt.Sprintf(`{"type":"message","data":{"id":%q,"content":%q,"sender":{}},"timestamp":"t","chatId":"c1"}`, name, name)
-	return chatlog.Entry{Offset: offset, Key: wire.MessageKey(name), Payload: wire.Seal([]byte(body), wire.Position{Epoch: epoch, Offset: offset})}
+	return chatlog.Entry{Offset: offset, Key: wire.MessageKey(name), Payload: chatlog.Seal([]byte(body), chatlog.Position{Epoch: epoch, Offset: offset})}
 }
 
 func entries(epoch string, from, to uint64) (all []chatlog.Entry) {
@@ -156,7 +156,7 @@ func TestAppendOfAnEndedEpochIsRepeated(t *testing.T) {
 			<-release
 			at = chatlog.Position{Epoch: now, Offset: 1}
 		}
-		return []chatlog.Appended{{Position: at, Payload: wire.Seal(items[0].Body, wire.Position(at))}}
+		return []chatlog.Appended{{Position: at, Payload: chatlog.Seal(items[0].Body, at)}}
 	}
 	log.read = func(_ context.Context, after chatlog.Position) (chatlog.Page, error) {
 		return chatlog.Page{Head: chatlog.Position{Epoch: next, Offset: 1}, Entries: entries(next, after.Offset+1, 1)}, nil

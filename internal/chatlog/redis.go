@@ -111,19 +111,6 @@ func clientOption(o RedisOptions) (rueidis.ClientOption, error) {
 	return option, nil
 }
 
-// UpstashURL gives the URL of the database that an Upstash REST URL and token belong to.
-func UpstashURL(restURL, token string) (string, error) {
-	u, err := url.Parse(strings.TrimSpace(restURL))
-	if err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", errors.New("chatlog: malformed Upstash REST URL: want https://host")
-	}
-	if token == "" {
-		return "", errors.New("chatlog: the Upstash REST token is missing")
-	}
-	secure := url.URL{Scheme: "rediss", User: url.UserPassword("default", token), Host: net.JoinHostPort(u.Hostname(), "6379")}
-	return secure.String(), nil
-}
-
 // do runs commands in order on the shared connection. It returns at the deadline even while the library waits for
 // a connection that another call is opening, or for room in a stopped server's queue.
 func (r *Redis) do(ctx context.Context, commands []rueidis.Completed) []rueidis.RedisResult {

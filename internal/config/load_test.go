@@ -121,6 +121,8 @@ func TestRedis(t *testing.T) {
 		"plain":   {redisOf(load(t, "REDIS_URL=redis://127.0.0.1:7000")), "redis://127.0.0.1:7000"},
 		"both":    {redisOf(both), "redis://127.0.0.1:7000"},
 		"upstash": {redisOf(load(t, upstash...)), "rediss://default:AX%40%2Fc==@eu1-cat.upstash.io:6379"},
+		"escapes": {redisOf(load(t, "UPSTASH_REDIS_REST_URL=https://eu1-nice-name-12345.upstash.io/", "UPSTASH_REDIS_REST_TOKEN=AX/y:z=")),
+			"rediss://default:AX%2Fy%3Az=@eu1-nice-name-12345.upstash.io:6379"},
 	} {
 		if c.got.Reveal() != c.want {
 			t.Errorf("%s: %q", name, c.got.Reveal())

@@ -121,14 +121,6 @@ func Resumed(chatID string, recovered bool, pos Position, count int) []byte {
 	return append(b, '}')
 }
 
-// Seal gives a body its place in the log: ,"offset":N,"epoch":"E" before the closing brace. body is one that this
-// package made; it is not changed.
-func Seal(body []byte, p Position) []byte {
-	b := make([]byte, 0, len(body)+48+len(p.Epoch))
-	b = append(b, body[:len(body)-1]...)
-	return append(appendPosition(b, p), '}')
-}
-
 func appendPosition(b []byte, p Position) []byte {
 	return appendField(appendWhole(b, "offset", p.Offset), "epoch", p.Epoch)
 }

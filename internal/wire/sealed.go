@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// SealedPosition reads the position from the tail of a payload that Seal made, without parsing what is before it.
+// SealedPosition reads the position from the tail of a payload that the log sealed, without parsing what is before it.
 // ok is false for anything else. On valid JSON a match is exact: unescaped quotes cannot stand inside a string, and
 // the last brace closes the outermost object, so the two fields are that object's own.
 func SealedPosition(payload []byte) (p Position, ok bool) {
