@@ -6,6 +6,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"eclipse/internal/browsertest"
 )
 
 func row(id string) string {
@@ -133,7 +135,7 @@ func TestAgentsKeepADraftPerChatAndComeBack(t *testing.T) {
 func TestAgentsOnAPhone(t *testing.T) {
 	m := newMockRouter(t)
 	furnish(m)
-	tb := openTab(t, m.URL+"/agents", viewport(390, 844, true))
+	tb := openTab(t, m.URL+"/agents", browsertest.Viewport(390, 844, true))
 	tb.until("all('chat-row').length === 8 && !visible('who')")
 	tb.click("chat-row")
 	tb.until("visible('who') && !visible('chat-list') && all('message').length > 0")

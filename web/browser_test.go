@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,35 +17,17 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
 // startBrowser runs one Chromium for the whole package; each test has a browser context of its own.
-var startBrowser = sync.OnceValues(func() (context.Context, error) {
-	dir, err := os.MkdirTemp("", "web-chromium-")
-	if err != nil {
-		return nil, err
-	}
-	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(chromium()), chromedp.UserDataDir(dir), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.WSURLReadTimeout(60*time.Second))
-	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
-	ctx, stop := chromedp.NewContext(alloc)
-	stopBrowser = func() { stop(); stopAlloc(); os.RemoveAll(dir) }
-	return ctx, chromedp.Do(ctx)
+var startBrowser = sync.OnceValues(func() (ctx context.Context, err error) {
+	ctx, stopBrowser, err = browsertest.Start()
+	return ctx, err
 })
 
 var stopBrowser = func() {}
-
-func chromium() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			return p
-		}
-	}
-	return ""
-}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -55,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-type step = chromedp.Action[chromedp.Void]
+type step = browsertest.Step
 
 // tab is one page. Whatever the page logs as an error, and every exception in it, fails the test.
 type tab struct {
@@ -65,7 +45,7 @@ type tab struct {
 
 func openTab(t *testing.T, url string, before ...step) *tab {
 	t.Helper()
-	if chromium() == "" {
+	if browsertest.Executable() == "" {
 		t.Skip("no Chromium on this machine")
 	}
 	browser, err := startBrowser()
@@ -203,27 +183,8 @@ func (tb *tab) say(text string) {
 
 // shoot keeps a picture where WEB_SHOTS says.
 func (tb *tab) shoot(name string) {
-	dir := os.Getenv("WEB_SHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(tb.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		tb.t.Logf("screenshot %s: %v", name, err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		tb.t.Error(err)
-	}
-}
-
-func viewport(width, height int64, mobile bool) step {
-	return func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
-		_, err = cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, DeviceScaleFactor: 1, Mobile: mobile,
-		})
-		return none, err
-	}
+	tb.t.Helper()
+	browsertest.Shoot(tb.t, tb.ctx, os.Getenv("WEB_SHOTS"), name)
 }
 
 // prefers sets a media feature, such as prefers-color-scheme.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
 // TestScreenshots draws the demo in every layout, for people to look at. WEB_SHOTS names the folder.
@@ -26,7 +28,7 @@ func TestScreenshots(t *testing.T) {
 		t.Run(layout.name, func(t *testing.T) {
 			m := newMockRouter(t)
 			furnish(m)
-			tb := openTab(t, m.URL+layout.path, viewport(layout.width, layout.height, layout.width < 500), prefers("prefers-color-scheme", layout.scheme))
+			tb := openTab(t, m.URL+layout.path, browsertest.Viewport(layout.width, layout.height, layout.width < 500), prefers("prefers-color-scheme", layout.scheme))
 			if layout.path == "/" {
 				tb.until("one('eclipse-widget').dataset.connection === 'open'")
 				converse(m, "chat0009")

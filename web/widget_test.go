@@ -6,6 +6,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"eclipse/internal/browsertest"
 )
 
 const isOpen = "one('eclipse-widget')?.dataset.connection === 'open'"
@@ -171,7 +173,7 @@ func TestWidgetRespectsWhereTheReaderIs(t *testing.T) {
 func TestWidgetIsFullScreenAndTrapsFocusOnAPhone(t *testing.T) {
 	m := newMockRouter(t)
 	m.addChat("ph")
-	tb := openTab(t, otherSite(t, m, `data-chat-id="ph"`), viewport(390, 844, true))
+	tb := openTab(t, otherSite(t, m, `data-chat-id="ph"`), browsertest.Viewport(390, 844, true))
 	tb.until(isOpen)
 	tb.click("launcher")
 	tb.until("one('panel').getBoundingClientRect().width === innerWidth && one('panel').getAttribute('aria-modal') === 'true'")

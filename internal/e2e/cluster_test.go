@@ -14,18 +14,7 @@ func TestTwoInstancesOneOrder(t *testing.T) {
 	a, b := w.pair()
 	chat := newChat()
 	clients := []*Client{a.old(t, chat, "user_a"), a.v1(t, chat, "user_a1"), b.old(t, chat, "anon_b"), b.v1(t, chat, "user_b1")}
-	const each = 25
-	sent := make([][]string, len(clients))
-	for i, c := range clients {
-		sent[i] = sayAll(c, c.how.user, each)
-	}
-	sameOrder(t, len(clients)*each, clients...)
-	for i, sender := range clients {
-		for _, c := range clients {
-			inOrder(t, c, sender.how.user, sent[i])
-		}
-	}
-	equal(t, "rows", len(w.api.RowsOf(chat)), len(clients)*each)
+	w.allSpeak(t, chat, 25, clients)
 
 	clients[0].send(`{"type":"typing","isTyping":true}`)
 	clients[3].send(`{"type":"agent_joined"}`)

@@ -31,18 +31,7 @@ func TestOldAPI(t *testing.T) {
 			a, b := w.pair()
 			chat := newChat()
 			clients := []*Client{a.old(t, chat, "anon_a"), b.old(t, chat, "user_b"), a.v1(t, chat, "user_a1"), b.v1(t, chat, "user_b1")}
-			const each = 15
-			sent := make([][]string, len(clients))
-			for i, c := range clients {
-				sent[i] = sayAll(c, c.how.user, each)
-			}
-			sameOrder(t, len(clients)*each, clients...)
-			for i, sender := range clients {
-				for _, c := range clients {
-					inOrder(t, c, sender.how.user, sent[i])
-				}
-			}
-			equal(t, "rows", len(w.api.RowsOf(chat)), len(clients)*each)
+			w.allSpeak(t, chat, 15, clients)
 		})
 	}
 }

@@ -132,3 +132,20 @@ func inOrder(t testing.TB, c *Client, name string, sent []string) {
 	got := slices.DeleteFunc(c.contents(), func(s string) bool { return !strings.HasPrefix(s, words("%s ", name)) })
 	same(t, "messages of "+name+" at "+c.how.user, got, sent)
 }
+
+// allSpeak has each client say n messages at once: everybody sees all of them, in one order that keeps each sender's,
+// and the API has each once.
+func (w *world) allSpeak(t *testing.T, chat string, n int, clients []*Client) {
+	t.Helper()
+	sent := make([][]string, len(clients))
+	for i, c := range clients {
+		sent[i] = sayAll(c, c.how.user, n)
+	}
+	sameOrder(t, len(clients)*n, clients...)
+	for i, sender := range clients {
+		for _, c := range clients {
+			inOrder(t, c, sender.how.user, sent[i])
+		}
+	}
+	equal(t, "rows", len(w.api.RowsOf(chat)), len(clients)*n)
+}

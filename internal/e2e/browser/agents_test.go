@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
 // frozenList keeps the agents' view from asking for the list of chats again, so that what it shows then came over its socket.
@@ -39,7 +41,7 @@ func TestAgentsHoldFortyChatsOnOneSocket(t *testing.T) {
 	for range 40 {
 		chats = append(chats, r.newChat())
 	}
-	tb := openTab(t, r.url()+"/agents", viewport(1280, 900))
+	tb := openTab(t, r.url()+"/agents", browsertest.Viewport(1280, 900, false))
 	tb.until("page.all('chat-row').length === 40 && document.body.dataset.connection === 'open'")
 	eventually(t, "forty chats joined", func() bool { return r.metric("eclipse_chats") == 40 })
 	if n := r.metric("eclipse_connections"); n != 1 {

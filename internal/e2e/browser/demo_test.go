@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
 // openDemoChat waits until the agents' frame lists the chat that the demo's widget has made, and opens it there.
@@ -36,7 +38,7 @@ func (tb *tab) openDemoChat(r *router) string {
 
 func TestDemoTalksBothWays(t *testing.T) {
 	r := startRouter(t)
-	tb := openTab(t, r.url()+"/", viewport(1440, 900))
+	tb := openTab(t, r.url()+"/", browsertest.Viewport(1440, 900, false))
 	tb.until("widgetOpen() && page.visible('panel')")
 	chat := tb.openDemoChat(r)
 	tb.until("page.one('presence').textContent === 'An agent is online' && agents.one('presence').textContent === 'Online'")

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
 // brightness of an element's ground, from 0 to 255.
@@ -12,7 +14,7 @@ const brightness = `((n) => { const c = getComputedStyle(n).backgroundColor.matc
 
 func TestTheDemoOnAPhoneInTheDark(t *testing.T) {
 	r := startRouter(t)
-	tb := openTab(t, r.url()+"/", viewport(390, 844), scheme("dark"))
+	tb := openTab(t, r.url()+"/", browsertest.Viewport(390, 844, true), scheme("dark"))
 	tb.until("widgetOpen() && page.visible('panel') && !page.one('panel').getAnimations().length")
 	tb.say("page", "from a phone")
 	tb.until("page.says(['from a phone']) && page.allStored()")
@@ -55,7 +57,7 @@ func fits(tb *tab, view, document string) {
 
 func TestTheDemoInLightIsLight(t *testing.T) {
 	r := startRouter(t)
-	tb := openTab(t, r.url()+"/", viewport(1440, 900), scheme("light"))
+	tb := openTab(t, r.url()+"/", browsertest.Viewport(1440, 900, false), scheme("light"))
 	tb.until("widgetOpen() && page.visible('panel') && agents.visible('chat-list')")
 	for _, ground := range []string{"page.one('panel')", "document.body", "frame().body"} {
 		if got := eval[float64](tb, brightness+"("+ground+")"); got < 200 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"eclipse/internal/browsertest"
 	"eclipse/internal/token"
 )
 
@@ -49,7 +50,7 @@ func oldSite(t *testing.T, r *router, chat string) string {
 func TestAnOldClientAndTheWidgetSeeTheSame(t *testing.T) {
 	r := startRouter(t)
 	chat := r.newChat()
-	tb := openTab(t, oldSite(t, r, chat), viewport(1280, 900))
+	tb := openTab(t, oldSite(t, r, chat), browsertest.Viewport(1280, 900, false))
 	tb.mayLoseServer()
 	bothOpen := "widgetOpen() && oldHook.isOpen()"
 	total := 0

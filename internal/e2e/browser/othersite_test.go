@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"eclipse/internal/browsertest"
 )
 
 // tlsProxy stands before the router with a certificate of its own, as a load balancer does.
@@ -120,7 +122,7 @@ func TestTheWidgetOnAnotherSiteBehindTLS(t *testing.T) {
 	proxy := tlsProxy(t, r)
 	chat := r.newChat()
 	site := strictSite(t, chat, proxy.URL)
-	tb := openTab(t, "about:blank", viewport(1280, 900))
+	tb := openTab(t, "about:blank", browsertest.Viewport(1280, 900, false))
 	sockets := tb.sockets()
 	tb.run(chromedp.Navigate(site + "/hostile"))
 	tb.until("widgetOpen() && page.visible('launcher')")
@@ -183,7 +185,7 @@ func TestTheWidgetLooksTheSameOnAHostilePage(t *testing.T) {
 	r.tell(chat, "agent", "", "An answer, at https://example.com/")
 	site := strictSite(t, chat, proxy.URL)
 	lookOf := func(page string) [][]string {
-		tb := openTab(t, site+page, viewport(1280, 900))
+		tb := openTab(t, site+page, browsertest.Viewport(1280, 900, false))
 		tb.until("widgetOpen()")
 		tb.do("page.one('launcher').click()")
 		tb.until("page.says(['A question', 'An answer, at https://example.com/']) && page.visible('panel')")

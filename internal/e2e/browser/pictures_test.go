@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"eclipse/internal/browsertest"
 )
 
 // TestPictures draws the demo with a conversation in it: demo is the README's, the others are to look at.
@@ -20,7 +22,7 @@ func TestPictures(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			r := startRouter(t)
 			furnish(r)
-			tb := openTab(t, r.url()+"/", viewport(p.width, p.height), scheme(p.scheme))
+			tb := openTab(t, r.url()+"/", browsertest.Viewport(p.width, p.height, p.width < 500), scheme(p.scheme))
 			chat := converse(tb, r)
 			tb.until(`[document, document.querySelector('#eclipse-chat').shadowRoot, frame()].flatMap((r) => r.getAnimations())
 				.every((a) => a.effect.getTiming().iterations === Infinity)`) // the dots of the typing line go on

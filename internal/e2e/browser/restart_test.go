@@ -3,6 +3,8 @@ package browser
 import (
 	"slices"
 	"testing"
+
+	"eclipse/internal/browsertest"
 )
 
 // sameEverywhere fails where the visitor, the agent and the database do not hold the same messages in one order, each once.
@@ -21,7 +23,7 @@ func sameEverywhere(tb *tab, r *router, chat string, visitors, agents []string) 
 
 func TestARestartLosesNothingAndDoublesNothing(t *testing.T) {
 	r := startRouter(t)
-	tb := openTab(t, r.url()+"/", viewport(1440, 900))
+	tb := openTab(t, r.url()+"/", browsertest.Viewport(1440, 900, false))
 	tb.mayLoseServer()
 	tb.until("widgetOpen() && page.visible('panel')")
 	chat := tb.openDemoChat(r)

@@ -19,6 +19,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"eclipse/internal/app"
+	"eclipse/internal/browsertest"
 	"eclipse/internal/config"
 )
 
@@ -35,7 +36,7 @@ type router struct {
 
 func startRouter(t *testing.T) *router {
 	t.Helper()
-	if chromium() == "" {
+	if browsertest.Executable() == "" {
 		t.Skip("no Chromium on this machine")
 	}
 	r := &router{t: t, dir: t.TempDir(), secret: rand.Text() + rand.Text(), port: "0"}

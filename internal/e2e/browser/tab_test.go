@@ -12,9 +12,11 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+
+	"eclipse/internal/browsertest"
 )
 
-type step = chromedp.Action[chromedp.Void]
+type step = browsertest.Step
 
 // tab is one page in a browser context of its own, so with its own storage.
 type tab struct {
@@ -135,27 +137,8 @@ func (tb *tab) say(view, text string) {
 
 // shoot keeps a picture where E2E_SHOTS says.
 func (tb *tab) shoot(name string) {
-	dir := os.Getenv("E2E_SHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(tb.ctx, chromedp.CaptureScreenshot())
-	if err != nil {
-		tb.t.Logf("picture %s: %v", name, err)
-		return
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		tb.t.Error(err)
-	}
-}
-
-func viewport(width, height int64) step {
-	return func(ctx context.Context, t *chromedp.Target) (none chromedp.Void, err error) {
-		_, err = cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 500,
-		})
-		return none, err
-	}
+	tb.t.Helper()
+	browsertest.Shoot(tb.t, tb.ctx, os.Getenv("E2E_SHOTS"), name)
 }
 
 func scheme(value string) step {
