@@ -1,6 +1,10 @@
 package actors
 
-import "time"
+import (
+	"time"
+
+	"eclipse/actors/messages"
+)
 
 // appends are a chat's events on their way into the log, oldest first. While the log is away they wait; after a
 // patience the chat serves them without an offset, and they stay until the log has them.
@@ -18,6 +22,11 @@ type pendingAppend struct {
 	served  bool   // delivered without an offset
 	save    *save  // the message that it belongs to and whose sender waits; nil for other events
 	id      string // the message's id
+
+	queue  *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
+	stored bool                     // but the API has it by now
+	done   *messages.OutboxDone     // it leaves the outbox in the same step
+	notice []byte
 }
 
 func (a *appends) add(p *pendingAppend) {
@@ -60,7 +69,7 @@ func (a *appends) overdue(now time.Time, patience time.Duration) bool {
 // nextDeadline is when the next append becomes overdue.
 func (a *appends) nextDeadline(patience time.Duration) (at time.Time, ok bool) {
 	for _, p := range a.waiting {
-		if !p.served {
+		if !p.served && (p.queue == nil || p.stored || p.save != nil && !p.save.posted) {
 			return p.since.Add(patience), true
 		}
 	}

@@ -146,7 +146,7 @@ func TestSequenceBoundsTheBytesOfWhatIsEarly(t *testing.T) {
 func TestNothingElsePrecedesTheGreeting(t *testing.T) {
 	log := newHooked(t)
 	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
 		<-release
 		return log.Memory.Heads(ctx, ids)
 	}

@@ -18,7 +18,8 @@ import (
 // compares the heads, since what was published meanwhile was not heard. Appends and look-ups run through lanes, one
 // batch in flight each; publishes gather while one is in flight; reads run beside each other. Nothing is done in
 // Receive that can wait for Redis. A second ticks by: heads are compared every Config.HeadCheck, a silent connection is
-// probed, other instances that fell silent are given up.
+// probed, other instances that fell silent are given up, leases are
+// renewed, and queues of accepted messages that nobody posts find a new holder.
 type bridge struct {
 	router *Router
 	self   *actor.PID
@@ -46,6 +47,14 @@ type bridge struct {
 	probing     bool
 	pending     atomic.Int64 // payloads between the feed and Receive
 	pendingSize atomic.Int64 // and their bytes
+
+	leases     map[string]uint64 // fences of the leases that this instance holds, by chat
+	renewing   bool
+	renewAt    time.Time
+	claims     []claimOf
+	claimsMade int // under way
+	orphansAt  time.Time
+	searching  bool
 
 	tickAt    time.Time
 	checking  bool
@@ -122,12 +131,12 @@ type (
 	subscribedDone struct {
 		feed        chatlog.Feed
 		add, remove []string
-		heads       []chatlog.Position
+		heads       []chatlog.Head
 		err         error
 	}
 	headsDone struct {
 		chatIDs []string
-		heads   []chatlog.Position
+		heads   []chatlog.Head
 		err     error
 	}
 	probeDone struct {
@@ -158,6 +167,15 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.runReads()
 	case *readDone:
 		b.onReadDone(m)
+	case *claim:
+		b.claims = append(b.claims, claimOf{m.chatID, ctx.Sender()})
+		b.runClaims()
+	case *claimDone:
+		b.onClaimDone(m)
+	case *renewed:
+		b.onRenewed(m)
+	case *orphansFound:
+		b.onOrphans(m)
 	case *subscribe:
 		b.subs.add(m.chatID, m.pid)
 		b.runSubscribe()

@@ -160,7 +160,7 @@ func (b *bridge) runSubscribe() {
 }
 
 // subscribeAndCompare first hears the channels and then asks for the heads: what is appended in between is heard or read.
-func (b *bridge) subscribeAndCompare(ctx context.Context, feed chatlog.Feed, add, remove []string) ([]chatlog.Position, error) {
+func (b *bridge) subscribeAndCompare(ctx context.Context, feed chatlog.Feed, add, remove []string) ([]chatlog.Head, error) {
 	if len(remove) > 0 {
 		if err := feed.Unsubscribe(ctx, remove); err != nil {
 			return nil, err
@@ -188,7 +188,7 @@ func (b *bridge) onSubscribed(d *subscribedDone) {
 	default:
 		for i, chatID := range d.add {
 			if sub := b.subs.confirm(chatID); sub != nil {
-				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i]), subscribed: true})
+				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued, subscribed: true})
 			}
 		}
 		b.router.metrics.RedisSubscriptions.Set(float64(b.subs.heard))
@@ -217,6 +217,8 @@ func (b *bridge) onTick(now time.Time) {
 	if now.Sub(b.aliveAt) >= b.router.cfg.AliveEvery {
 		b.sayAlive()
 	}
+	b.keepLeases(now)
+	b.findOrphans(now)
 	if b.feed != nil {
 		b.giveUpInstances(now)
 	}
@@ -259,7 +261,7 @@ func (b *bridge) onHeads(d *headsDone) {
 	}
 	for i, chatID := range d.chatIDs {
 		if sub := b.subs.chats[chatID]; sub != nil { // the chat knows best whether it is behind
-			b.router.send(sub.pid, &head{position: wire.Position(d.heads[i])})
+			b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued})
 		}
 	}
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"time"
 
@@ -90,10 +91,13 @@ func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, an
 	items := make([]chatlog.Append, len(indexes))
 	for i, at := range indexes {
 		r := batch[at].append
-		items[i] = chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body}
+		items[i] = step(r)
 	}
 	for i, a := range b.router.deps.Log.Append(ctx, items) {
 		answers[indexes[i]] = logAnswer{appended: a, err: a.Err}
+		if errors.Is(a.Err, chatlog.ErrFenced) || errors.Is(a.Err, chatlog.ErrFull) { // answers, not failures
+			answers[indexes[i]].err = nil
+		}
 	}
 }
 
@@ -146,12 +150,19 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended) {
 	outcome := metrics.AppendNew
 	if a.Repeat {
 		outcome = metrics.AppendRepeat
-	} else if sub := b.subs.chats[op.append.ChatId]; sub != nil {
+	} else if sub := b.subs.chats[op.append.ChatId]; sub != nil && a.Position.Offset > 0 {
 		sub.appended(wire.Position(a.Position))
 	}
-	b.router.metrics.Append(outcome)
+	if len(op.append.Body) > 0 {
+		b.router.metrics.Append(outcome)
+	}
+	if op.append.Queue != nil || op.append.Done != nil {
+		b.noteLease(op.append.ChatId, a.Outbox.Fence, a.Outbox.Left)
+	}
 	b.router.send(op.from, &messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,
+		Queued: a.Outbox.Queued, Fence: a.Outbox.Fence, Left: uint32(a.Outbox.Left),
+		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull),
 	})
 }
 
@@ -205,11 +216,20 @@ func (b *bridge) runReads() {
 		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
 			defer cancel()
-			after := chatlog.Position{Epoch: r.request.Epoch, Offset: r.request.Offset}
-			page, err := b.router.deps.Log.Read(ctx, r.request.ChatId, after, int(r.request.Max))
-			return &readDone{r, page, err}
+			return b.read(ctx, r)
 		}, func(err error) any { return &readDone{read: r, err: err} })
 	}
+}
+
+// read runs outside of Receive.
+func (b *bridge) read(ctx context.Context, r read) *readDone {
+	after := chatlog.Position{Epoch: r.request.Epoch, Offset: r.request.Offset}
+	if r.request.UnnamedFor == "" {
+		page, err := b.router.deps.Log.Read(ctx, r.request.ChatId, after, int(r.request.Max))
+		return &readDone{r, page, err}
+	}
+	entries, err := b.router.deps.Outbox.Unnamed(ctx, r.request.ChatId, after, int(r.request.Max))
+	return &readDone{r, chatlog.Page{Head: chatlog.Position{Epoch: after.Epoch}, Entries: entries}, err}
 }
 
 func (b *bridge) onReadDone(d *readDone) {

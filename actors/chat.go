@@ -13,10 +13,12 @@ import (
 
 // chat is one conversation on this instance.
 //
-// Its life: the root spawns it for the first member; it has the bridge subscribe to its channel and learns the log's
-// head; members join and leave; messages are stored (chat_send.go), logged and delivered in order (chat_deliver.go);
-// typing, presence and read marks pass by (chat_presence.go). When the last member has left it lingers, then asks the
-// root to retire it, and its subscription goes with it.
+// Its life: the root spawns it for the first member, or to post what another instance left in its outbox; it has the
+// bridge subscribe to its channel and learns the log's head; members join and leave; messages are stored (chat_send.go,
+// or chat_live.go where they are shown first), wait in the outbox while they cannot be (chat_outbox.go, chat_lease.go),
+// are logged and delivered in order (chat_deliver.go); typing, presence and read marks pass by (chat_presence.go). When
+// the last member has left and nothing is under way it lingers, then asks the root to retire it, and its subscription
+// goes with it.
 type chat struct {
 	id     string
 	router *Router
@@ -37,6 +39,8 @@ type chat struct {
 	early    []*messages.AppendResult // answers that cannot be judged before the head is known
 	appends  appends
 	saves    saves
+	outbox   outbox
+	claimAt  time.Time // when a failed claim is tried again
 
 	presence presence
 	typists  typists
@@ -59,6 +63,7 @@ type (
 	// head is what the bridge tells: after subscribing, and when the log has moved past what the bridge has seen.
 	head struct {
 		position   wire.Position
+		queued     bool // messages wait in the outbox
 		subscribed bool // the channel is heard from now on
 	}
 	// instanceBack: an instance that was given up lives.
@@ -81,11 +86,19 @@ func (c *chat) Receive(ctx actor.Context) {
 	case *messages.PersistResult:
 		c.onPersisted(m)
 	case *messages.AppendResult:
-		c.onAppended(m)
+		c.onStep(m)
 	case *messages.Payload:
 		c.onPayload(m.Payload)
 	case *messages.ReadResult:
 		c.onRead(m)
+	case *claimed:
+		c.onClaimed(m)
+	case *leaseLost:
+		c.onLeaseLost(m.fence)
+	case *adopt:
+		c.joins++
+		c.claim()
+		c.wakeIn(c.router.cfg.Linger)
 	case *lookedUp:
 		c.onLookedUp(m)
 	case *head:
@@ -115,6 +128,7 @@ func (c *chat) Receive(ctx actor.Context) {
 	case *actor.Started:
 		c.self = ctx.Self()
 		c.joined = time.Now()
+		c.emptied = c.joined
 		c.router.bridge.send(&subscribe{chatID: c.id, pid: c.self})
 	case *actor.Stopping:
 		c.router.bridge.send(&unsubscribe{chatID: c.id, pid: c.self})
@@ -132,6 +146,7 @@ func (c *chat) onJoin(j *join) {
 	if first {
 		c.announceArrival(&c.members[len(c.members)-1])
 	}
+	c.askProfile(&c.members[len(c.members)-1])
 	if j.resume != nil {
 		c.members[len(c.members)-1].replay = &replay{from: *j.resume}
 	}
@@ -161,9 +176,24 @@ func (c *chat) welcome(m *member) {
 	default:
 		c.control(m, wire.Subscribed(c.id, now, c.state()))
 	}
+	if m.replay == nil {
+		m.replay = c.unaskedReplay(m, now)
+	}
 	if m.replay != nil {
 		c.readFor(m)
 	}
+}
+
+// unaskedReplay is the way back of an old client, nil if there is nothing that it may have missed: it cannot ask, does
+// not load its history again, and skips what it shows.
+func (c *chat) unaskedReplay(m *member, now time.Time) *replay {
+	cfg := &c.router.cfg
+	if m.v1 || !m.primary || cfg.ReplayAge <= 0 || cfg.ReplayMax <= 0 || c.sequence.last == 0 {
+		return nil
+	}
+	from := c.sequence.position()
+	from.Offset -= min(from.Offset, uint64(cfg.ReplayMax))
+	return &replay{from: from, unasked: true, since: now.Add(-cfg.ReplayAge)}
 }
 
 func (c *chat) onResubscribed(connection uint64) {

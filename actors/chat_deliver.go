@@ -25,7 +25,9 @@ func (c *chat) begins(at wire.Position) {
 	early := c.early
 	c.early = nil
 	for _, r := range early {
-		c.onAppended(r)
+		if p := c.appends.find(r.Request.Key); p != nil {
+			c.onAppended(r, p)
+		}
 	}
 }
 
@@ -35,6 +37,7 @@ func (c *chat) onHead(h *head) {
 	if h.subscribed {
 		c.askPresence()
 	}
+	c.onQueueHead(h.queued)
 	switch {
 	case !c.ready:
 		c.begins(at)
@@ -115,6 +118,7 @@ func (c *chat) restart(epoch string) {
 	c.recent.forgetOffsets()
 	c.read.forgetOffsets()
 	c.noticeLoss()
+	c.enterAnew()
 	c.readLog()
 }
 
@@ -159,21 +163,25 @@ func (c *chat) broadcast(payload []byte, logged bool) {
 	if c.members.anonymous() {
 		public = c.public(full)
 	}
+	failure := wire.IsFailure(payload)
 	for i := range c.members {
 		m := &c.members[i]
 		f := public
 		if m.sender.Authenticated {
 			f = full
 		}
-		if f != nil && (m.replay == nil || !logged) {
+		if f != nil && (m.replay == nil || !logged) && (m.v1 || !failure) {
 			c.router.send(m.pid, f)
 		}
 	}
 }
 
-// visibleTo is a frame as one member may see it.
+// visibleTo is a frame as one member may see it, nil if it may not.
 func (c *chat) visibleTo(m *member, f *wire.Frame) *wire.Frame {
-	if m.sender.Authenticated {
+	switch {
+	case !m.v1 && wire.IsFailure(f.Payload): // old clients do not know that type
+		return nil
+	case m.sender.Authenticated:
 		return f
 	}
 	return c.public(f)
@@ -208,7 +216,11 @@ func (c *chat) readLog() {
 }
 
 func (c *chat) onRead(r *messages.ReadResult) {
-	if r.Request.Connection != 0 {
+	switch {
+	case r.Request.UnnamedFor != "":
+		c.onSought(r)
+		return
+	case r.Request.Connection != 0:
 		c.onReplayRead(r)
 		return
 	}
@@ -306,6 +318,9 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 			break // it comes live
 		}
 		m.replay.from = wire.Position{Epoch: r.Epoch, Offset: e.Offset}
+		if m.replay.tooOld(e.Payload) {
+			continue
+		}
 		m.replay.sent++
 		if f := c.visibleTo(m, &wire.Frame{Payload: e.Payload, Class: wire.Sequenced}); f != nil {
 			c.router.send(m.pid, f)
@@ -319,6 +334,8 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 }
 
 func (c *chat) endReplay(m *member, recovered bool) {
-	c.control(m, wire.Resumed(c.id, recovered, c.sequence.position(), m.replay.sent))
+	if !m.replay.unasked {
+		c.control(m, wire.Resumed(c.id, recovered, c.sequence.position(), m.replay.sent))
+	}
 	m.replay = nil
 }

@@ -90,6 +90,8 @@ func (c *chat) onEphemeral(p *wire.Payload) {
 		c.onPresenceState(p.State, now)
 	case wire.TypeRead:
 		c.advanceRead(p.Read, nil)
+	case wire.TypeOutboxQueued, wire.TypeOutboxStored, wire.TypeOutboxFailed:
+		c.onNotice(p.Notice)
 	}
 }
 
@@ -225,12 +227,16 @@ func (c *chat) onAgentJoined(a *messages.AgentJoined) {
 		c.refuse(a.Sender.Connection, errRole(string(wire.RoleAgent)), "")
 	default:
 		m.agent = true
-		c.router.persistence.request(&messages.UserRequest{UserId: a.Sender.UserId, Connection: a.Sender.Connection}, c.self)
+		c.router.persistence.request(&messages.UserRequest{UserId: a.Sender.UserId, Connection: a.Sender.Connection, AgentJoined: true}, c.self)
 	}
 }
 
 // onUser announces the agent whose name was asked for.
 func (c *chat) onUser(u *messages.UserResult) {
+	if !u.Request.AgentJoined {
+		c.onProfile(u)
+		return
+	}
 	if u.Failed {
 		c.refuse(u.Request.Connection, errAgentInfo(), "")
 		return

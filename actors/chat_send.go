@@ -9,7 +9,8 @@ import (
 	"eclipse/internal/wire"
 )
 
-// A message's way from its sender's frame into the log: role, repeat, look-up, API, append.
+// A message's way from its sender's frame to the log (chat_log.go): role, repeat, look-up, API. What the API does not
+// store in time goes on in chat_outbox.go; what is shown before it is stored begins in chat_live.go.
 
 // onChatMessage begins a message's way.
 func (c *chat) onChatMessage(m *messages.ChatMessage) {
@@ -29,11 +30,14 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 	key := saveKey(m.Sender, clientID)
 	if s := c.saves.underway[key]; s != nil {
 		s.join(m.Sender.Connection)
+		if s.accepted {
+			c.ackAccepted(m.Sender.Connection, s)
+		}
 		return
 	}
 	if id, done := c.saves.done[key]; done {
 		offset, _ := c.recent.offset(wire.MessageKey(id))
-		c.ack(m.Sender.Connection, m.ClientMessageId, id, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
+		c.ack(m.Sender.Connection, m.ClientMessageId, id, wire.AckStored, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
 		return
 	}
 	if e := c.full(); e != nil {
@@ -44,12 +48,12 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 	c.begin(m, key, clientID)
 }
 
-// full tells why no further message can be accepted now: too many wait for the API, or for the log.
+// full tells why no further message can be taken now: too many wait for the API, or for the log.
 func (c *chat) full() *wire.Error {
 	switch {
 	case c.router.logFull():
 		return errLog()
-	case len(c.saves.underway) >= c.router.cfg.MaxSavesPerChat:
+	case len(c.saves.underway) >= c.router.cfg.MaxSavesPerChat || c.router.acceptedBytes.Load() >= maxAcceptedBytes:
 		return errOverloaded()
 	}
 	return nil
@@ -71,27 +75,36 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 			UserId:          m.Sender.UserId,
 			SentAt:          received.UnixMilli(),
 			Key:             key,
+			AfterEpoch:      c.sequence.epoch,
+			AfterOffset:     c.sequence.last,
 		},
 	}
-	if c.router.route.Load() == routeBatch {
+	route := c.router.route.Load()
+	switch {
+	case c.router.cfg.Live && route != routeSingle:
+		c.beginLive(s, m.Sender)
+	case c.outbox.left > 0 && c.accepts(): // it waits behind what is queued
+		c.enter(s)
+	case route == routeBatch:
 		c.post(s)
-	} else {
+	default:
 		// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
 		// cannot be a repeat goes the same way, so that the order stays.
+		s.asking = true
 		c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
 		c.wakeIn(c.router.cfg.LogPatience)
 	}
 	c.saves.begin(s) // last, so that a panic before leaves nothing behind that would wait for ever
 	c.router.underway.Add(1)
+	c.wakeIn(c.router.cfg.AcceptPatience)
 }
 
-// post hands a message to persistence. The old API publishes what it stores by itself, so whoever hears that may log it
-// before us: there the next message of a chat waits until the one before has its place, or they could swap.
+// post sends a message on its way to the API. The old API publishes what it stores by itself, so whoever hears that may
+// log it before us: there the next message of a chat waits until the one before has its place, or they could swap.
 func (c *chat) post(s *save) {
 	s.posted = true
-	if c.saves.turn != nil && c.router.route.Load() != routeBatch {
+	if c.saves.turn != nil && c.saves.turn != s && c.router.route.Load() != routeBatch {
 		c.saves.queue = append(c.saves.queue, s)
-		c.wakeIn(c.router.cfg.SavePatience)
 		return
 	}
 	c.hand(s)
@@ -99,30 +112,52 @@ func (c *chat) post(s *save) {
 
 // hand gives a message its turn.
 func (c *chat) hand(s *save) {
-	c.router.persistence.request(s.request, c.self)
 	c.saves.turn = s
+	if s.unsure && c.router.route.Load() != routeBatch {
+		c.seek(s, time.Now())
+		return
+	}
+	if s.handed = true; s.accepted && !s.request.Accepted {
+		s.request = copyOf(s.request)
+		s.request.Accepted = true
+	}
+	c.router.persistence.request(s.request, c.self)
 }
 
 // ended lets the next message go that has waited for this one.
 func (c *chat) ended(s *save) {
-	c.router.underway.Add(-1)
+	if s.accepted {
+		c.router.acceptedBytes.Add(-int64(len(s.request.Content)))
+		c.router.metrics.OutboxHeld.Dec()
+	} else {
+		c.router.underway.Add(-1)
+	}
 	if next := c.saves.next(s); next != nil {
 		c.hand(next)
 	}
 }
 
-// failOverdue tells the senders of messages whose turn has not come within the patience.
+// failOverdue tells the senders of messages that were neither accepted nor given to persistence within the patience;
+// persistence itself answers for those that it has.
 func (c *chat) failOverdue(now time.Time) {
-	for _, s := range c.saves.overdue(now, c.router.cfg.SavePatience) {
-		c.fail(s, errUnavailable(0))
+	stuck := func(s *save) bool {
+		return !s.handed && !s.accepted && now.Sub(s.received) >= c.router.cfg.SavePatience
+	}
+	for _, s := range c.saves.each(stuck) {
+		e := errUnavailable(0)
+		if c.router.logDown.Load() {
+			e = errLog()
+		}
+		c.fail(s, e)
 	}
 }
 
 func (c *chat) onLookedUp(l *lookedUp) {
 	s := l.save
-	if c.saves.underway[s.key] != s || s.posted {
+	if c.saves.underway[s.key] != s || !s.asking {
 		return
 	}
+	s.asking = false
 	if l.entry == nil {
 		c.post(s)
 		return
@@ -134,142 +169,83 @@ func (c *chat) onLookedUp(l *lookedUp) {
 // postUnasked posts what the log, being away, has not been asked about in time. A repeat among them is stored twice by
 // an old API; the batch route knows it by its id.
 func (c *chat) postUnasked(now time.Time) {
-	for _, s := range c.saves.unasked(now, c.router.cfg.LogPatience) {
+	late := func(s *save) bool {
+		return s.asking && !s.posted && !s.accepted && now.Sub(s.received) >= c.router.cfg.LogPatience
+	}
+	for _, s := range c.saves.each(late) {
 		c.router.metrics.LogUnasked.Inc()
+		s.asking = false
 		c.post(s)
 	}
 }
 
-// onPersisted takes the API's outcome: a stored message goes into the log, another is refused.
+// onPersisted takes the API's outcome: a stored message goes into the log; another is refused, or tried again from the
+// outbox.
 func (c *chat) onPersisted(r *messages.PersistResult) {
 	s := c.saves.underway[r.Request.Key]
-	if s == nil {
+	if s == nil || !s.handed {
 		return
 	}
-	if e := persistError(r); e != nil {
+	s.handed = false
+	switch e := persistError(r); {
+	case e == nil:
+		c.stored(s, r)
+	case !e.Retryable && s.accepted:
+		if c.outbox.fence != 0 {
+			c.onRefused(s, e, r.Reason)
+		}
+	case r.Outcome == messages.PersistResult_UNKNOWN && s.accepted:
+		s.tries++
+		s.seekAt = time.Now().Add(backoff(s.tries, 100*time.Millisecond, 30*time.Second))
+		s.unsure = true
+		c.hand(s)
+	case e.Retryable && r.Outcome != messages.PersistResult_OVERLOADED && c.accepts():
+		s.unsure = r.Outcome == messages.PersistResult_UNKNOWN
+		s.posted = false
+		c.enter(s)
+		c.wakeIn(c.router.cfg.SavePatience)
+	default:
 		c.fail(s, e)
+	}
+}
+
+// stored goes on with a message that the API has.
+func (c *chat) stored(s *save, r *messages.PersistResult) {
+	held := s.accepted && c.outbox.fence != 0
+	if s.live() {
+		c.storedLive(s, held)
 		return
 	}
 	stored, err := wire.MessageBody(c.id, r.Data, s.clientID, time.Now())
 	if err != nil {
 		c.router.log.Error("the API stored a message and answered without a usable one", "chat", shortChat(c.id), "error", err)
-		c.fail(s, errInternal())
+		if e := errInternal(); held {
+			c.onRefused(s, e, "stored, and answered without a usable message")
+		} else {
+			c.fail(s, e)
+		}
 		return
 	}
 	p := &pendingAppend{key: wire.MessageKey(stored.ID), body: stored.Body, save: s, id: stored.ID}
-	if s.clientID != "" {
+	if s.clientID != "" || s.accepted || s.entering {
 		p.aliases = []string{s.key}
 	}
-	c.append(p)
-}
-
-// append hands an event to the log.
-func (c *chat) append(p *pendingAppend) {
-	p.since = time.Now()
-	c.send(p)
-	c.appends.add(p)
-	c.router.underway.Add(1)
-	if c.appends.away {
-		c.serve(p)
-		return
+	if held {
+		c.onStored(s, stored.ID, p)
+	} else {
+		c.append(p)
 	}
-	c.wakeIn(c.router.cfg.LogPatience)
-}
-
-func (c *chat) send(p *pendingAppend) {
-	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body}, c.self)
-}
-
-// onAppended takes the log's answer. It may be a repeat: another instance, or the API's own publish, was first.
-func (c *chat) onAppended(r *messages.AppendResult) {
-	p := c.appends.find(r.Request.Key)
-	if p == nil {
-		return
-	}
-	at := wire.Position{Epoch: r.Epoch, Offset: r.Offset}
-	key, id := p.key, p.id
-	if r.Repeat && r.Payload != nil { // known by an alias, perhaps: the log's entry is what counts
-		if first, err := wire.ParsePayload(r.Payload, c.id); err == nil {
-			key, id = first.Key, first.MessageID
-		}
-	}
-	_, delivered := c.recent.offset(key)
-	switch {
-	case !c.ready && r.Repeat: // its place may be before ours: the head will tell
-		c.early = append(c.early, r)
-		return
-	case c.ready && at.Epoch < c.sequence.epoch && !delivered: // logged in an epoch that has ended: nobody will hear of it
-		c.send(p)
-		return
-	case !c.ready:
-		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
-	}
-	c.appends.away = false
-	c.accept(at, key, r.Payload) // a panic in it finds the append still waiting, and answers its sender
-	c.appends.remove(p)
-	c.router.underway.Add(-1)
-	if p.save == nil { // no message, or its delivery has answered the sender
-		return
-	}
-	if _, delivered := c.recent.offset(key); !delivered && !c.sequence.behind(at) && r.Payload != nil {
-		c.echo(p.save, r.Payload)
-	}
-	c.finish(p.save, id, at)
-}
-
-// echo shows a message to those who sent it, since the place that it has is before they came.
-func (c *chat) echo(s *save, payload []byte) {
-	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
-	for _, connection := range s.waiting {
-		if m := c.members.find(connection); m != nil {
-			if f := c.visibleTo(m, full); f != nil {
-				c.router.send(m.pid, f)
-			}
-		}
-	}
-}
-
-// settle answers the sender of a message that has just been delivered, whoever put it into the log.
-func (c *chat) settle(key string, at wire.Position) {
-	if p := c.appends.find(key); p != nil && p.save != nil {
-		c.router.metrics.DeliveryLatency.Observe(time.Since(p.save.received).Seconds())
-		c.finish(p.save, p.id, at)
-		p.save = nil
-	}
-}
-
-// serveUnlogged delivers without an offset what the log has kept waiting for too long.
-func (c *chat) serveUnlogged(now time.Time) {
-	if !c.appends.overdue(now, c.router.cfg.LogPatience) {
-		return
-	}
-	c.appends.away = true
-	c.welcomeAll()
-	for _, p := range c.appends.waiting {
-		c.serve(p)
-	}
-}
-
-// serve delivers an event to the sockets here although it has no place in the log.
-func (c *chat) serve(p *pendingAppend) {
-	if p.served {
-		return
-	}
-	p.served = true
-	if _, known := c.recent.offset(p.key); !known {
-		c.recent.add(p.key, 0)
-		c.router.metrics.LogUnsequenced.Inc()
-		c.broadcast(p.body, false)
-	}
-	c.settle(p.key, wire.Position{})
 }
 
 // finish acknowledges a stored message to every socket that sent it. A zero position: it has no place in the log yet.
 func (c *chat) finish(s *save, id string, at wire.Position) {
+	if c.outbox.holds(s) && !c.outbox.leaving[s.key] {
+		c.onStored(s, id, nil)
+	}
 	c.saves.end(s, id, true)
 	c.ended(s)
 	for _, connection := range s.waiting {
-		c.ack(connection, s.clientID, id, at)
+		c.ack(connection, s.clientID, id, wire.AckStored, at)
 	}
 }
 
@@ -282,13 +258,13 @@ func (c *chat) fail(s *save, e *wire.Error) {
 	}
 }
 
-// ack tells a part-2 client that its message is stored.
-func (c *chat) ack(connection uint64, clientID, id string, at wire.Position) {
+// ack tells a part-2 client what has become of its message.
+func (c *chat) ack(connection uint64, clientID, id string, status wire.AckStatus, at wire.Position) {
 	m := c.members.find(connection)
 	if m == nil || !m.v1 || clientID == "" {
 		return
 	}
-	fields := wire.AckFields{ChatID: c.id, ClientMessageID: clientID, ID: id, Status: wire.AckStored}
+	fields := wire.AckFields{ChatID: c.id, ClientMessageID: clientID, ID: id, Status: status}
 	if at.Offset > 0 {
 		fields.Position = at
 	}

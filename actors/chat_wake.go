@@ -15,6 +15,10 @@ func (c *chat) onWake() {
 	c.announceDepartures(now)
 	c.forgetUnconfirmed(now)
 	c.postUnasked(now)
+	c.enterLate(now)
+	c.askAgain(now)
+	c.seekDue(now)
+	c.claimDue(now)
 	c.failOverdue(now)
 	c.serveUnlogged(now)
 	c.welcomeLate(now)
@@ -76,11 +80,9 @@ func (c *chat) wakeNext(now time.Time) {
 	if !c.presence.confirmBy.IsZero() {
 		due(c.presence.confirmBy)
 	}
-	if len(c.saves.queue) > 0 {
-		due(c.saves.queue[0].received.Add(c.router.cfg.SavePatience))
-	}
-	if c.saves.lookingUp() {
-		due(now.Add(c.router.cfg.LogPatience))
+	c.dueOfSaves(now, due)
+	if !c.claimAt.IsZero() {
+		due(c.claimAt)
 	}
 	if at, ok := c.appends.nextDeadline(c.router.cfg.LogPatience); ok {
 		due(at)
@@ -104,4 +106,39 @@ func maxTime(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// dueOfSaves tells the deadlines of messages under way.
+func (c *chat) dueOfSaves(now time.Time, due func(time.Time)) {
+	if len(c.saves.underway) == 0 {
+		return
+	}
+	soonest := func(d time.Duration, match func(*save) bool) {
+		if at, ok := c.saves.firstDue(d, match); ok {
+			due(maxTime(at, now.Add(wakeAtLeast)))
+		}
+	}
+	if c.router.durable {
+		soonest(c.router.cfg.AcceptPatience, outsideOutbox)
+	}
+	soonest(c.router.cfg.LogPatience, func(s *save) bool { return s.asking && !s.accepted })
+	soonest(c.router.cfg.SavePatience, func(s *save) bool { return !s.handed && !s.accepted })
+	for _, s := range c.saves.underway {
+		if s.accepted && c.outbox.fence == 0 {
+			due(maxTime(s.enteredAt.Add(c.router.cfg.AcceptCheck), now.Add(wakeAtLeast)))
+			break
+		}
+	}
+	if s := c.saves.turn; s != nil && s.unsure && !s.handed && !s.asking {
+		due(s.seekAt)
+	}
+}
+
+// wakeAtLeast is how soon a deadline is looked at again that has passed and cannot be met yet.
+const wakeAtLeast = 500 * time.Millisecond
+
+func (c *chat) claimDue(now time.Time) {
+	if !c.claimAt.IsZero() && !now.Before(c.claimAt) {
+		c.claim()
+	}
 }

@@ -153,7 +153,7 @@ func (l *faultyLog) Append(ctx context.Context, items []chatlog.Append) []chatlo
 	return out
 }
 
-func (l *faultyLog) Heads(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+func (l *faultyLog) Heads(ctx context.Context, ids []string) ([]chatlog.Head, error) {
 	if l.away.Load() {
 		return nil, errAway
 	}

@@ -21,12 +21,21 @@ type Config struct {
 	OfflineGrace   time.Duration // how long a user without sockets counts as online, default 5 s
 	LogPatience    time.Duration // how long a stored message waits for the log before it is served without an offset, default 5 s
 
+	ReplayAge time.Duration // of the entries that an old client is sent when it connects, 0 = none
+	ReplayMax int           // how many at most
+
+	Live           bool          // messages are shown before they are stored, where the API has the batch route
+	AcceptPatience time.Duration // how long the API may take before a message enters the outbox, default 2 s
+	AcceptCheck    time.Duration // how often accepted messages that another instance posts are asked after, default 5 s
+	Lease          time.Duration // how long a lease lasts, the same as the store's; renewed at a third, default 5 s
+	OrphanCheck    time.Duration // how often queues without a holder are looked for, default 2 s
+
 	BatchMax        int           // messages in one call of the batch route, default 100
 	APIConcurrency  int           // calls of the API under way at once, default 16
 	SaveTimeout     time.Duration // one call of the API, default 15 s
-	SavePatience    time.Duration // how long a save is tried again before its sender is told, default 10 s
-	MaxSaves        int           // saves waiting for the API, all chats together, default 10,000
-	MaxSavesPerChat int           // the same for one chat, default 256
+	SavePatience    time.Duration // how long a save that is not accepted is tried again before its sender is told, default 10 s
+	MaxSaves        int           // saves waiting for the API, all chats together, accepted ones not counted, default 10,000
+	MaxSavesPerChat int           // the same for one chat, accepted ones counted, default 2,000
 
 	LogTimeout  time.Duration // one call of the log, default 3 s
 	MaxAppends  int           // appends waiting for the log, default 20,000
@@ -39,6 +48,7 @@ type Config struct {
 // Deps are the services that the router works with.
 type Deps struct {
 	Log     chatlog.Log
+	Outbox  chatlog.Outbox
 	Bus     chatlog.Bus
 	API     nextapi.API
 	Metrics *metrics.Metrics
@@ -60,7 +70,11 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.SaveTimeout, 15*time.Second)
 	defaultTo(&c.SavePatience, 10*time.Second)
 	defaultTo(&c.MaxSaves, 10_000)
-	defaultTo(&c.MaxSavesPerChat, 256)
+	defaultTo(&c.MaxSavesPerChat, 2000)
+	defaultTo(&c.AcceptPatience, 2*time.Second)
+	defaultTo(&c.AcceptCheck, 5*time.Second)
+	defaultTo(&c.Lease, 5*time.Second)
+	defaultTo(&c.OrphanCheck, 2*time.Second)
 	defaultTo(&c.LogTimeout, 3*time.Second)
 	defaultTo(&c.MaxAppends, 20_000)
 	defaultTo(&c.HeadCheck, 30*time.Second)

@@ -20,7 +20,7 @@ type hookedLog struct {
 	*chatlog.Memory
 	append  func(context.Context, []chatlog.Append) []chatlog.Appended
 	read    func(context.Context, chatlog.Position) (chatlog.Page, error)
-	heads   func(context.Context, []string) ([]chatlog.Position, error)
+	heads   func(context.Context, []string) ([]chatlog.Head, error)
 	lookUp  func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error)
 	publish func(context.Context, []chatlog.Publication) error
 	dial    func(context.Context, func(string, []byte)) (chatlog.Feed, error)
@@ -40,7 +40,7 @@ func (l *hookedLog) Read(ctx context.Context, id string, after chatlog.Position,
 	return l.Memory.Read(ctx, id, after, n)
 }
 
-func (l *hookedLog) Heads(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+func (l *hookedLog) Heads(ctx context.Context, ids []string) ([]chatlog.Head, error) {
 	if l.heads != nil {
 		return l.heads(ctx, ids)
 	}

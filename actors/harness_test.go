@@ -277,7 +277,11 @@ func start(t testing.TB, cfg Config, api *fakeAPI, log *chatlog.Memory) *fixture
 
 func startOn(t testing.TB, cfg Config, api *fakeAPI, memory *chatlog.Memory, log chatlog.Log, bus chatlog.Bus) *fixture {
 	t.Helper()
-	r := Start(cfg, Deps{Log: log, Bus: bus, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	var outbox chatlog.Outbox = memory
+	if own, ok := log.(chatlog.Outbox); ok {
+		outbox = own
+	}
+	r := Start(cfg, Deps{Log: log, Outbox: outbox, Bus: bus, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	t.Cleanup(r.Close)
 	return &fixture{Router: r, t: t, api: api, log: memory}
 }

@@ -27,7 +27,7 @@ type hold struct {
 	failures int
 }
 
-// logOp is an append or a look-up.
+// logOp is a step of log and outbox, or a look-up.
 type logOp struct {
 	append *messages.AppendRequest
 	lookUp *lookUp
@@ -44,7 +44,7 @@ func (o logOp) chatID() string {
 // size is what the operation holds in memory, about.
 func (o logOp) size() int64 {
 	if o.append != nil {
-		return int64(len(o.append.Body))
+		return int64(len(o.append.Body) + len(o.append.Queue.GetContent()))
 	}
 	return 0
 }

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"eclipse/actors/messages"
@@ -16,6 +18,7 @@ type member struct {
 	welcomed bool // it has been greeted
 	agent    bool // it joined as agent
 	replay   *replay
+	profile  *profile // live delivery: who its messages are shown to be from
 }
 
 // replay is a member's way back to the present: while it lasts, sequenced frames reach the member only through it.
@@ -23,6 +26,9 @@ type replay struct {
 	from wire.Position // the last entry that the member has
 	sent int
 	lost bool // some entries are gone for good
+
+	unasked bool // the member is an old client: it gets what is younger than since, and hears no word about it
+	since   time.Time
 
 	failures int // reads of the log that failed in a row
 }
@@ -95,4 +101,14 @@ func (ms members) anonymous() bool {
 		}
 	}
 	return false
+}
+
+// tooOld tells whether a frame is older than what an old client is sent unasked. One that does not say when it was made
+// is sent.
+func (r *replay) tooOld(payload []byte) bool {
+	if !r.unasked {
+		return false
+	}
+	at, ok := wire.MadeAt(payload)
+	return ok && at.Before(r.since)
 }

@@ -160,7 +160,7 @@ func TestPanicsOfLogAndBus(t *testing.T) {
 			panic(call)
 		}
 	}
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
 		once("heads")
 		return log.Memory.Heads(ctx, ids)
 	}

@@ -16,8 +16,8 @@ import (
 // Its life: it asks the API whether it has the batch route; until that is known saves wait. Then, while a call slot is
 // free and the breaker lets it, the chats that have waited longest go into one batch, so that the first message goes at
 // once and the rest gather while calls are in flight. Where the API lacks the batch route each chat's oldest save goes
-// by the old route. What may safely be tried again is, until the save's patience is over; then its sender is told.
-// Calls run in goroutines. It never gives up asking an API that is down, with or without saves.
+// by the old route. What may safely be tried again is, until the save's patience is over; then its chat is told. An
+// accepted save is tried for as long as it takes. Calls run in goroutines. It never gives up asking an API that is down, with or without saves.
 type persistence struct {
 	router  *Router
 	self    *actor.PID
@@ -48,7 +48,11 @@ const expireEvery = time.Second
 
 // Messages to persistence besides those of package messages.
 type (
-	called struct {
+	// keep has a message tried until the API has the last word: it was accepted meanwhile.
+	keep struct{ chatID, key string }
+	// withdraw takes a message back that another instance has to post.
+	withdraw struct{ chatID, key string }
+	called   struct {
 		batch   []*queued
 		results []nextapi.Result
 		route   metrics.Route
@@ -66,6 +70,10 @@ func (p *persistence) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.PersistRequest:
 		p.onRequest(m, ctx.Sender())
+	case *keep:
+		p.queue.keep(m.chatID, m.key)
+	case *withdraw:
+		p.queue.withdraw(m.chatID, m.key)
 	case *called:
 		p.onCalled(m)
 	case *probed:
@@ -95,12 +103,16 @@ func (p *persistence) start(ctx actor.Context) {
 
 func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 	now := time.Now()
-	// An outage that has outlasted the patience is not waited for again: the sender is told at once.
-	if p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
-		p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
-		return
+	s := &queued{request: r, from: from}
+	if !r.Accepted {
+		s.expires = now.Add(p.router.cfg.SavePatience)
+		// An outage that has outlasted the patience is not waited for again: the sender is told at once.
+		if p.breaker.downFor(now) > p.patience() && p.breaker.refuses(now) {
+			p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
+			return
+		}
 	}
-	if !p.queue.push(&queued{request: r, from: from, expires: now.Add(p.router.cfg.SavePatience)}) {
+	if !p.queue.push(s) {
 		p.router.metrics.Drop(metrics.DropUnstoredOverflow)
 		p.answer(r, from, messages.PersistResult_OVERLOADED, 0)
 		return
@@ -126,6 +138,11 @@ func (p *persistence) run(now time.Time) {
 		if len(batch) == 0 {
 			p.breaker.unused()
 			break
+		}
+		if route == routeSingle && batch[0].batchOnly() {
+			p.breaker.unused()
+			p.holdBack(batch[0], now)
+			continue
 		}
 		p.calls++
 		p.call(batch, by, round)
@@ -160,13 +177,33 @@ func (p *persistence) post(ctx context.Context, batch []*queued, route metrics.R
 			ClientMessageID: r.ClientMessageId, SentAt: time.UnixMilli(r.SentAt),
 		}
 	}
-	switch {
-	case route == metrics.RouteBatch:
+	if route == metrics.RouteBatch {
 		return p.router.deps.API.StoreBatch(ctx, items)
-	case batch[0].tried: // the batch route may have stored it, and the old one would store it again
-		return []nextapi.Result{{Class: nextapi.Ambiguous}}
 	}
 	return []nextapi.Result{p.router.deps.API.Store(ctx, items[0])}
+}
+
+// holdBackFor is how long a message waits for a batch route that is gone before it is looked at again.
+const holdBackFor = 5 * time.Second
+
+// holdBack keeps a message, and those behind it, that only the batch route may store and that the API has lost.
+func (p *persistence) holdBack(s *queued, now time.Time) {
+	if !p.router.batchLost.Swap(true) {
+		p.router.log.Error("the API has lost its batch route; messages that it may have stored wait until it is back")
+	}
+	wait := []nextapi.Result{{Class: nextapi.Retry, RetryAfter: holdBackFor}}
+	policy := retryPolicy{batch: true, onRetry: func(nextapi.Result) { p.router.metrics.OutboxHeldBack.Inc() }}
+	for _, late := range p.queue.done(s.request.ChatId, wait, policy, now) {
+		p.settle(late, now)
+	}
+}
+
+// patience is how long the API may be down before a new message is not tried at all first.
+func (p *persistence) patience() time.Duration {
+	if p.router.durable {
+		return p.router.cfg.AcceptPatience
+	}
+	return p.router.cfg.SavePatience
 }
 
 func (p *persistence) onCalled(c *called) {
@@ -217,10 +254,14 @@ func (p *persistence) settle(s settled, now time.Time) {
 	switch {
 	case s.stored:
 		p.router.send(s.save.from, &messages.PersistResult{Request: s.save.request, Id: s.result.ID, Data: s.result.Data})
-	case s.final && s.result.Status == 404:
-		p.answer(s.save.request, s.save.from, messages.PersistResult_CHAT_NOT_FOUND, 0)
 	case s.final:
-		p.answer(s.save.request, s.save.from, messages.PersistResult_REJECTED, 0)
+		outcome := messages.PersistResult_REJECTED
+		if s.result.Status == statusNotFound {
+			outcome = messages.PersistResult_CHAT_NOT_FOUND
+		}
+		p.router.send(s.save.from, &messages.PersistResult{Request: s.save.request, Outcome: outcome, Reason: s.result.Reason})
+	case s.unknown() && !s.save.batchOnly():
+		p.answer(s.save.request, s.save.from, messages.PersistResult_UNKNOWN, 0)
 	default:
 		p.answer(s.save.request, s.save.from, messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
 	}

@@ -54,6 +54,9 @@ func (p *persistence) onProbed(r *probed) {
 // learn notes by which route the API stores.
 func (p *persistence) learn(route int32, now time.Time) {
 	p.probeAt = time.Time{}
+	if route == routeBatch {
+		p.router.batchLost.Store(false)
+	}
 	if route == routeSingle {
 		p.router.metrics.APIFallbacks.Inc()
 		p.probeAt = now.Add(probeBatchEvery)

@@ -22,7 +22,7 @@ func TestRepeatBeforeTheHeadIsKnown(t *testing.T) {
 	c.hears("ack", 1)
 	log := &hookedLog{Memory: shared.Handle()}
 	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Position, error) {
+	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
 		<-release
 		return log.Memory.Heads(ctx, ids)
 	}
@@ -48,7 +48,7 @@ func TestRepeatBeforeTheHeadIsKnown(t *testing.T) {
 
 func TestNothingPrecedesTheGreeting(t *testing.T) {
 	log := newHooked(t)
-	log.heads = func(context.Context, []string) ([]chatlog.Position, error) { return nil, errAway }
+	log.heads = func(context.Context, []string) ([]chatlog.Head, error) { return nil, errAway }
 	log.append = func(_ context.Context, items []chatlog.Append) []chatlog.Appended {
 		out := make([]chatlog.Appended, len(items))
 		for i := range out {

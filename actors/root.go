@@ -47,6 +47,8 @@ type (
 		done   chan<- *actor.PID
 	}
 	disconnected struct{ connection uint64 }
+	// orphaned names chats with queued messages and no holder.
+	orphaned struct{ chatIDs []string }
 	// retire is a chat's wish to go. It is granted unless a join is on its way to the chat.
 	retire struct {
 		chatID string
@@ -68,6 +70,12 @@ func (r *root) Receive(ctx actor.Context) {
 		m.done <- entry.pid
 	case *disconnected:
 		delete(r.sessions, m.connection)
+	case *orphaned:
+		for _, chatID := range m.chatIDs {
+			entry := r.chat(ctx, chatID)
+			entry.joins++ // it is needed, as by a join
+			ctx.Send(entry.pid, &adopt{})
+		}
 	case *retire:
 		r.onRetire(ctx, m)
 	case *statusRequest:

@@ -28,18 +28,23 @@ type Router struct {
 	started     chan struct{}
 	stopped     chan struct{}
 
-	connections  atomic.Uint64 // numbers given out
-	open         atomic.Int64  // sessions not gone yet
-	memberships  atomic.Int64  // of all chats
-	underway     atomic.Int64  // saves and appends that chats wait for
-	logging      atomic.Int64  // log operations that the bridge has
-	loggingBytes atomic.Int64
+	connections atomic.Uint64 // numbers given out
+	open        atomic.Int64  // sessions not gone yet
+	memberships atomic.Int64  // of all chats
+	underway    atomic.Int64  // saves and appends that chats wait for, accepted messages not counted
+
+	acceptedBytes atomic.Int64 // contents of the accepted messages that chats keep until they are stored
+	logging       atomic.Int64 // log operations that the bridge has
+	loggingBytes  atomic.Int64
 
 	route     atomic.Int32 // by which the API stores
 	logDown   atomic.Bool
 	busDown   atomic.Bool
 	apiDown   atomic.Bool
 	apiDenied atomic.Bool
+	batchLost atomic.Bool // the API had the batch route, and messages wait for it
+
+	durable bool // the outbox outlives this process
 }
 
 // ErrDraining: the instance is going away and takes no new sockets.
@@ -49,7 +54,7 @@ var ErrDraining = errors.New("draining")
 func Start(cfg Config, deps Deps) *Router {
 	r := &Router{
 		cfg: cfg.withDefaults(), deps: deps, metrics: deps.Metrics, log: deps.Logger,
-		runners: newRunners(), started: make(chan struct{}), stopped: make(chan struct{}),
+		durable: deps.Outbox.Durable(), runners: newRunners(), started: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	// The library logs dead letters and failures with the message itself, which is somebody's content: it gets no
 	// voice. Dead letters are counted, panics are logged by guard.
@@ -119,6 +124,9 @@ func (r *Router) logFull() bool {
 	return r.logging.Load() >= int64(r.cfg.MaxAppends) || r.loggingBytes.Load() >= maxLogBytes
 }
 
+// maxAcceptedBytes bounds the contents of the accepted messages that are kept here until they are stored.
+const maxAcceptedBytes = 64 << 20
+
 // maxLogBytes bounds the bodies that wait for the log.
 const maxLogBytes = 32 << 20
 
@@ -145,6 +153,7 @@ func (r *Router) degraded() (reasons []string) {
 		{r.busDown.Load(), "redis: the pub/sub connection is gone"},
 		{r.apiDown.Load(), "api: does not answer"},
 		{r.apiDenied.Load(), "api: refuses INTERNAL_API_SECRET"},
+		{r.batchLost.Load(), "api: has lost its batch route"},
 	} {
 		if state.bad {
 			reasons = append(reasons, state.reason)

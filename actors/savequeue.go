@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -37,17 +38,23 @@ type chatQueue struct {
 type queued struct {
 	request *messages.PersistRequest
 	from    *actor.PID
-	expires time.Time // then the sender is told that it is not stored
+	expires time.Time // then the sender is told that it is not stored; zero = it is tried until the API has the last word
 	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
 }
+
+// late tells whether a save has waited for too long at a time.
+func (s *queued) late(at time.Time) bool { return !s.expires.IsZero() && !at.Before(s.expires) }
+
+// batchOnly tells whether a save must not go by a route that mints a new id.
+func (s *queued) batchOnly() bool { return s.tried || s.request.BatchOnly }
 
 func newSaveQueue(limit int) *saveQueue {
 	return &saveQueue{chats: make(map[string]*chatQueue), limit: limit}
 }
 
-// push queues a save; false = there is no room.
+// push queues a save; false = there is no room. Accepted ones are bounded by their chats.
 func (q *saveQueue) push(s *queued) bool {
-	if q.size >= q.limit || q.bytes+len(s.request.Content) > maxSaveBytes {
+	if !s.request.Accepted && (q.size >= q.limit || q.bytes+len(s.request.Content) > maxSaveBytes) {
 		return false
 	}
 	c := q.chats[s.request.ChatId]
@@ -60,6 +67,42 @@ func (q *saveQueue) push(s *queued) bool {
 	q.bytes += len(s.request.Content)
 	q.list(s.request.ChatId, c)
 	return true
+}
+
+// find returns the place of a save among those of its chat that wait and are not under way, -1 = it is not there.
+func (q *saveQueue) find(chatID, key string) (c *chatQueue, at int) {
+	if c = q.chats[chatID]; c != nil {
+		for i := c.inFlight; i < len(c.waiting); i++ {
+			if c.waiting[i].request.Key == key {
+				return c, i
+			}
+		}
+	}
+	return nil, -1
+}
+
+// keep has a save tried until the API has the last word.
+func (q *saveQueue) keep(chatID, key string) {
+	if c := q.chats[chatID]; c != nil {
+		for _, s := range c.waiting {
+			if s.request.Key == key {
+				s.expires = time.Time{}
+			}
+		}
+	}
+}
+
+// withdraw takes a save out, unless it is under way.
+func (q *saveQueue) withdraw(chatID, key string) {
+	c, i := q.find(chatID, key)
+	if c == nil {
+		return
+	}
+	q.forget(c.waiting[i])
+	c.waiting = slices.Delete(c.waiting, i, i+1)
+	if len(c.waiting) == 0 && !c.listed {
+		delete(q.chats, chatID)
+	}
 }
 
 // list puts a chat where it belongs: among the ready ones or the delayed ones.
@@ -124,9 +167,12 @@ func (q *saveQueue) take(limit, perChat int) (batch []*queued) {
 type settled struct {
 	save   *queued
 	result nextapi.Result
-	stored bool // otherwise final, or expired
+	stored bool // otherwise final, unknown or expired
 	final  bool // the API's last word
 }
+
+// unknown tells whether a save without an idempotent route may have been stored.
+func (s settled) unknown() bool { return !s.stored && !s.final && s.result.Class == nextapi.Ambiguous }
 
 // done takes the results of one chat's saves in flight, in order. It returns those that are settled; the rest is in
 // front of the queue again, to be tried after a backoff.
@@ -145,7 +191,7 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 			out = append(out, settled{s, r, true, true})
 		case r.Class == nextapi.Rejected:
 			out = append(out, settled{s, r, false, true})
-		case !p.mayRetry(r) || !now.Add(wait).Before(s.expires):
+		case !p.mayRetry(r) || s.late(now.Add(wait)):
 			out = append(out, settled{s, r, false, false})
 		default:
 			again = append(again, s)
@@ -192,8 +238,11 @@ func (p retryPolicy) mayRetry(r nextapi.Result) bool {
 	return false
 }
 
-// statusFailedDependency is an item's status in the batch route when an earlier item of its chat was not stored.
-const statusFailedDependency = 424
+// Statuses of an item: its chat does not exist; an earlier item of its chat was not stored.
+const (
+	statusNotFound         = 404
+	statusFailedDependency = 424
+)
 
 // delay is how long a chat waits after a call: by Retry-After, or full jitter over an exponential up to 30 s. What was
 // not tried costs nothing: a batch route that is missing, a batch that was full, a message behind another that failed.
@@ -223,7 +272,7 @@ func (q *saveQueue) expire(now time.Time) (out []settled) {
 	for chatID, c := range q.chats {
 		kept := c.waiting[:c.inFlight]
 		for _, s := range c.waiting[c.inFlight:] {
-			if now.Before(s.expires) {
+			if !s.late(now) {
 				kept = append(kept, s)
 				continue
 			}

@@ -26,8 +26,24 @@ type save struct {
 	waiting  []uint64 // connections that sent it and want to be told
 	received time.Time
 	request  *messages.PersistRequest
-	posted   bool // handed to persistence; before that the log is asked whether it knows the message
+
+	posted bool // on its way to the API, or waiting for its turn
+	handed bool // persistence has it
+	asking bool // the log is asked about it
+
+	entering  bool      // a step that lets it into the outbox is under way
+	enteredAt time.Time // when the last such step began
+	accepted  bool      // it stands in the outbox, and its senders know
+
+	unsure bool          // the old API may have stored it: what that published is looked through before it is posted again
+	seekAt time.Time     // unsure: not before, since a call may be under way
+	tries  int           // unsure: how often no answer came
+	at     wire.Position // live: its place in the log
+	author wire.Author   // live: who it is shown to be from
 }
+
+// live tells whether the message is shown before it is stored.
+func (v *save) live() bool { return v.request.Live }
 
 // maxDone bounds the remembered ids; older repeats are answered by the API or the log.
 const maxDone = 64
@@ -58,9 +74,30 @@ func (s *saves) end(v *save, id string, stored bool) {
 	if delete(s.underway, v.key); len(s.underway) == 0 {
 		s.underway = nil
 	}
-	if stored && v.clientID != "" {
+	if stored && (v.clientID != "" || v.accepted) {
 		s.remember(v.key, id)
 	}
+}
+
+// answered tells whether an id is that of a message which ended not long ago.
+func (s *saves) answered(id string) bool {
+	for _, known := range s.done {
+		if known == id {
+			return true
+		}
+	}
+	return false
+}
+
+// each returns the saves that match, in order of arrival.
+func (s *saves) each(match func(*save) bool) (found []*save) {
+	for _, v := range s.underway {
+		if match(v) {
+			found = append(found, v)
+		}
+	}
+	slices.SortFunc(found, func(a, b *save) int { return a.received.Compare(b.received) })
+	return found
 }
 
 // next returns the save whose turn it is once v has ended, nil if none waits or it is not v's end that they wait for.
@@ -79,16 +116,6 @@ func (s *saves) next(v *save) *save {
 	return first
 }
 
-// overdue returns the saves whose turn has not come within the patience.
-func (s *saves) overdue(now time.Time, patience time.Duration) (late []*save) {
-	for _, q := range s.queue {
-		if now.Sub(q.received) >= patience {
-			late = append(late, q)
-		}
-	}
-	return late
-}
-
 func (s *saves) remember(key, id string) {
 	if s.done == nil {
 		s.done = make(map[string]string)
@@ -103,23 +130,12 @@ func (s *saves) remember(key, id string) {
 	}
 }
 
-// unasked returns the saves whose look-up in the log has taken longer than the patience, in order of arrival.
-func (s *saves) unasked(now time.Time, patience time.Duration) (late []*save) {
+// firstDue is when the first of those that match has waited for d.
+func (s *saves) firstDue(d time.Duration, match func(*save) bool) (at time.Time, ok bool) {
 	for _, v := range s.underway {
-		if !v.posted && now.Sub(v.received) >= patience {
-			late = append(late, v)
+		if due := v.received.Add(d); match(v) && (!ok || due.Before(at)) {
+			at, ok = due, true
 		}
 	}
-	slices.SortFunc(late, func(a, b *save) int { return a.received.Compare(b.received) })
-	return late
-}
-
-// lookingUp tells whether any save still waits for its look-up.
-func (s *saves) lookingUp() bool {
-	for _, v := range s.underway {
-		if !v.posted {
-			return true
-		}
-	}
-	return false
+	return at, ok
 }

@@ -190,7 +190,7 @@ func (a *hookedAPI) Probe(ctx context.Context) nextapi.Result {
 func router(t *testing.T, cfg Config, api nextapi.API) *Router {
 	m := chatlog.NewMemory(chatlog.Options{})
 	t.Cleanup(func() { m.Close() })
-	return Start(cfg, Deps{Log: m, Bus: m, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return Start(cfg, Deps{Log: m, Outbox: m, Bus: m, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 }
 
 func (a *hookedAPI) start(t *testing.T, cfg Config) *fixture {

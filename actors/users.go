@@ -12,15 +12,15 @@ import (
 	"eclipse/internal/nextapi"
 )
 
-// users are the names that persistence has looked up: a bounded cache, and who waits for a look-up that is under way.
+// users are those that persistence has looked up: a bounded cache, and who waits for a look-up that is under way.
 type users struct {
-	names   *lru.Cache[string, cachedName]
+	known   *lru.Cache[string, cachedUser]
 	waiting map[string][]waiter
 	calls   int
 }
 
-type cachedName struct {
-	name  string
+type cachedUser struct {
+	user  nextapi.User
 	until time.Time
 }
 
@@ -38,18 +38,18 @@ const (
 
 type userFound struct {
 	userID string
-	name   string
+	user   nextapi.User
 	failed bool
 }
 
 func newUsers() users {
-	names, _ := lru.New[string, cachedName](maxUsers) // fails only for a size below 1
-	return users{names: names, waiting: make(map[string][]waiter)}
+	known, _ := lru.New[string, cachedUser](maxUsers) // fails only for a size below 1
+	return users{known: known, waiting: make(map[string][]waiter)}
 }
 
 func (p *persistence) onUserRequest(r *messages.UserRequest, from *actor.PID) {
-	if cached, ok := p.users.names.Get(r.UserId); ok && time.Now().Before(cached.until) {
-		p.router.send(from, &messages.UserResult{Request: r, Name: cached.name})
+	if cached, ok := p.users.known.Get(r.UserId); ok && time.Now().Before(cached.until) {
+		p.router.send(from, userResult(r, &userFound{user: cached.user}))
 		return
 	}
 	if waiting := p.users.waiting[r.UserId]; waiting != nil {
@@ -75,7 +75,7 @@ func (p *persistence) findUser(userID string) *userFound {
 	user, result := p.router.deps.API.User(ctx, userID)
 	p.router.metrics.APICall(metrics.RouteUser, uint8(result.Class), time.Since(start))
 	return &userFound{
-		userID: userID, name: user.Name,
+		userID: userID, user: user,
 		failed: result.Class != nextapi.Stored && result.Class != nextapi.Rejected, // rejected: there is no such user
 	}
 }
@@ -83,10 +83,14 @@ func (p *persistence) findUser(userID string) *userFound {
 func (p *persistence) onUserFound(u *userFound) {
 	p.users.calls--
 	if !u.failed {
-		p.users.names.Add(u.userID, cachedName{u.name, time.Now().Add(userFor)})
+		p.users.known.Add(u.userID, cachedUser{u.user, time.Now().Add(userFor)})
 	}
 	for _, w := range p.users.waiting[u.userID] {
-		p.router.send(w.from, &messages.UserResult{Request: w.request, Failed: u.failed, Name: u.name})
+		p.router.send(w.from, userResult(w.request, u))
 	}
 	delete(p.users.waiting, u.userID)
+}
+
+func userResult(r *messages.UserRequest, u *userFound) *messages.UserResult {
+	return &messages.UserResult{Request: r, Failed: u.failed, Name: u.user.Name, Email: u.user.Email, Avatar: u.user.Image}
 }

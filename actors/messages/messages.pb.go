@@ -30,8 +30,9 @@ const (
 	PersistResult_STORED         PersistResult_Outcome = 0
 	PersistResult_CHAT_NOT_FOUND PersistResult_Outcome = 1 // final
 	PersistResult_REJECTED       PersistResult_Outcome = 2 // final
-	PersistResult_UNAVAILABLE    PersistResult_Outcome = 3 // not stored in time; the sender may try again
-	PersistResult_OVERLOADED     PersistResult_Outcome = 4 // the queue was full; the sender may try again
+	PersistResult_UNAVAILABLE    PersistResult_Outcome = 3 // not stored in time
+	PersistResult_OVERLOADED     PersistResult_Outcome = 4 // the queue was full
+	PersistResult_UNKNOWN        PersistResult_Outcome = 5 // the old route gave no answer: it may be stored, and a repeat would be stored again
 )
 
 // Enum value maps for PersistResult_Outcome.
@@ -42,6 +43,7 @@ var (
 		2: "REJECTED",
 		3: "UNAVAILABLE",
 		4: "OVERLOADED",
+		5: "UNKNOWN",
 	}
 	PersistResult_Outcome_value = map[string]int32{
 		"STORED":         0,
@@ -49,6 +51,7 @@ var (
 		"REJECTED":       2,
 		"UNAVAILABLE":    3,
 		"OVERLOADED":     4,
+		"UNKNOWN":        5,
 	}
 )
 
@@ -448,9 +451,16 @@ type PersistRequest struct {
 	Role            string                 `protobuf:"bytes,5,opt,name=role,proto3" json:"role,omitempty"`
 	UserId          string                 `protobuf:"bytes,6,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	SentAt          int64                  `protobuf:"varint,7,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // Unix milliseconds
-	Key             string                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"`                      // finds the save in its chat; handed back
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	Key             string                 `protobuf:"bytes,8,opt,name=key,proto3" json:"key,omitempty"`                      // sender and client_message_id: finds the message in its chat, its log and its outbox
+	// What the outbox keeps beside the message.
+	Accepted      bool   `protobuf:"varint,9,opt,name=accepted,proto3" json:"accepted,omitempty"`                       // it stands in the outbox: it is tried until the API has the last word
+	BatchOnly     bool   `protobuf:"varint,10,opt,name=batch_only,json=batchOnly,proto3" json:"batch_only,omitempty"`   // its id was shown, or tried through the batch route: no other route may mint a new one
+	Live          bool   `protobuf:"varint,11,opt,name=live,proto3" json:"live,omitempty"`                              // it was shown before it was stored
+	AfterEpoch    string `protobuf:"bytes,12,opt,name=after_epoch,json=afterEpoch,proto3" json:"after_epoch,omitempty"` // the log's head before it was first posted; what the old API published of it comes later
+	AfterOffset   uint64 `protobuf:"varint,13,opt,name=after_offset,json=afterOffset,proto3" json:"after_offset,omitempty"`
+	NotBefore     int64  `protobuf:"varint,14,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"` // Unix milliseconds: until then a call of the old route may be under way
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PersistRequest) Reset() {
@@ -539,6 +549,48 @@ func (x *PersistRequest) GetKey() string {
 	return ""
 }
 
+func (x *PersistRequest) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+func (x *PersistRequest) GetBatchOnly() bool {
+	if x != nil {
+		return x.BatchOnly
+	}
+	return false
+}
+
+func (x *PersistRequest) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+func (x *PersistRequest) GetAfterEpoch() string {
+	if x != nil {
+		return x.AfterEpoch
+	}
+	return ""
+}
+
+func (x *PersistRequest) GetAfterOffset() uint64 {
+	if x != nil {
+		return x.AfterOffset
+	}
+	return 0
+}
+
+func (x *PersistRequest) GetNotBefore() int64 {
+	if x != nil {
+		return x.NotBefore
+	}
+	return 0
+}
+
 // PersistResult is the outcome of one PersistRequest.
 type PersistResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -547,6 +599,7 @@ type PersistResult struct {
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`                                            // STORED: the stored message's id
 	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`                                        // STORED: the API's message object, JSON
 	RetryAfterMs  int64                  `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // advice, 0 = none
+	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                                    // REJECTED, CHAT_NOT_FOUND: the API's own words, for the dead letters and nobody else
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -616,11 +669,19 @@ func (x *PersistResult) GetRetryAfterMs() int64 {
 	return 0
 }
 
-// UserRequest asks persistence for a user's name; answered by one UserResult.
+func (x *PersistResult) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// UserRequest asks persistence for a user; answered by one UserResult.
 type UserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Connection    uint64                 `protobuf:"varint,2,opt,name=connection,proto3" json:"connection,omitempty"` // whom the answer is for; handed back
+	Connection    uint64                 `protobuf:"varint,2,opt,name=connection,proto3" json:"connection,omitempty"`                      // whom the answer is for; handed back
+	AgentJoined   bool                   `protobuf:"varint,3,opt,name=agent_joined,json=agentJoined,proto3" json:"agent_joined,omitempty"` // the user joined as agent; else the answer is kept for the messages that it will send
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,12 +730,21 @@ func (x *UserRequest) GetConnection() uint64 {
 	return 0
 }
 
+func (x *UserRequest) GetAgentJoined() bool {
+	if x != nil {
+		return x.AgentJoined
+	}
+	return false
+}
+
 // UserResult answers a UserRequest.
 type UserResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Request       *UserRequest           `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	Failed        bool                   `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"` // the API could not be asked
 	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`      // "" when there is no such user, or none with a name
+	Email         string                 `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`
+	Avatar        string                 `protobuf:"bytes,5,opt,name=avatar,proto3" json:"avatar,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,13 +800,31 @@ func (x *UserResult) GetName() string {
 	return ""
 }
 
-// AppendRequest asks the bridge to log and publish an event; answered by one AppendResult, however long the log is away.
+func (x *UserResult) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *UserResult) GetAvatar() string {
+	if x != nil {
+		return x.Avatar
+	}
+	return ""
+}
+
+// AppendRequest asks the bridge for one atomic step of a chat's log and outbox; answered by one AppendResult, however
+// long the log is away.
 type AppendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ChatId        string                 `protobuf:"bytes,1,opt,name=chat_id,json=chatId,proto3" json:"chat_id,omitempty"`
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`         // event key
 	Aliases       []string               `protobuf:"bytes,3,rep,name=aliases,proto3" json:"aliases,omitempty"` // further keys that find this entry
-	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`       // JSON object, not yet sealed
+	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`       // JSON object, not yet sealed; empty: nothing is logged
+	Queue         *PersistRequest        `protobuf:"bytes,5,opt,name=queue,proto3" json:"queue,omitempty"`     // enters the outbox
+	Done          *OutboxDone            `protobuf:"bytes,6,opt,name=done,proto3" json:"done,omitempty"`       // leaves it
+	Notice        []byte                 `protobuf:"bytes,7,opt,name=notice,proto3" json:"notice,omitempty"`   // is published on the channel with the step
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -799,6 +887,88 @@ func (x *AppendRequest) GetBody() []byte {
 	return nil
 }
 
+func (x *AppendRequest) GetQueue() *PersistRequest {
+	if x != nil {
+		return x.Queue
+	}
+	return nil
+}
+
+func (x *AppendRequest) GetDone() *OutboxDone {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *AppendRequest) GetNotice() []byte {
+	if x != nil {
+		return x.Notice
+	}
+	return nil
+}
+
+// OutboxDone takes a message out of the outbox.
+type OutboxDone struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Fence         uint64                 `protobuf:"varint,2,opt,name=fence,proto3" json:"fence,omitempty"`  // of the lease under which it was posted
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // not empty: it goes to the dead letters
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboxDone) Reset() {
+	*x = OutboxDone{}
+	mi := &file_messages_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboxDone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboxDone) ProtoMessage() {}
+
+func (x *OutboxDone) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboxDone.ProtoReflect.Descriptor instead.
+func (*OutboxDone) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *OutboxDone) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *OutboxDone) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *OutboxDone) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // AppendResult answers an AppendRequest.
 type AppendResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -807,13 +977,18 @@ type AppendResult struct {
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	Repeat        bool                   `protobuf:"varint,4,opt,name=repeat,proto3" json:"repeat,omitempty"`  // the key was known; offset is the entry that has it
 	Payload       []byte                 `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"` // sealed; empty when a repeat's entry is no longer kept
+	Queued        bool                   `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"`  // the message of the step stands in the outbox
+	Fence         uint64                 `protobuf:"varint,7,opt,name=fence,proto3" json:"fence,omitempty"`    // of the lease that this instance holds now, 0 = none
+	Left          uint32                 `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`      // messages of the chat in the outbox
+	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`  // nothing was done: another instance holds the lease
+	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`     // nothing was done: the chat's outbox is full
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AppendResult) Reset() {
 	*x = AppendResult{}
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +1000,7 @@ func (x *AppendResult) String() string {
 func (*AppendResult) ProtoMessage() {}
 
 func (x *AppendResult) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[11]
+	mi := &file_messages_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +1013,7 @@ func (x *AppendResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppendResult.ProtoReflect.Descriptor instead.
 func (*AppendResult) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{11}
+	return file_messages_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AppendResult) GetRequest() *AppendRequest {
@@ -876,6 +1051,41 @@ func (x *AppendResult) GetPayload() []byte {
 	return nil
 }
 
+func (x *AppendResult) GetQueued() bool {
+	if x != nil {
+		return x.Queued
+	}
+	return false
+}
+
+func (x *AppendResult) GetFence() uint64 {
+	if x != nil {
+		return x.Fence
+	}
+	return 0
+}
+
+func (x *AppendResult) GetLeft() uint32 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
+func (x *AppendResult) GetFenced() bool {
+	if x != nil {
+		return x.Fenced
+	}
+	return false
+}
+
+func (x *AppendResult) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
 // ReadRequest asks the bridge for a chat's entries after a position; answered by one ReadResult.
 type ReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -883,14 +1093,15 @@ type ReadRequest struct {
 	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
 	Max           uint32                 `protobuf:"varint,4,opt,name=max,proto3" json:"max,omitempty"`
-	Connection    uint64                 `protobuf:"varint,5,opt,name=connection,proto3" json:"connection,omitempty"` // whom the answer is for, 0 = the chat itself; handed back
+	Connection    uint64                 `protobuf:"varint,5,opt,name=connection,proto3" json:"connection,omitempty"`                  // whom the answer is for, 0 = the chat itself; handed back
+	UnnamedFor    string                 `protobuf:"bytes,6,opt,name=unnamed_for,json=unnamedFor,proto3" json:"unnamed_for,omitempty"` // only entries that no alias finds, to find the one that this message became; handed back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +1113,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[12]
+	mi := &file_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +1126,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{12}
+	return file_messages_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReadRequest) GetChatId() string {
@@ -953,6 +1164,13 @@ func (x *ReadRequest) GetConnection() uint64 {
 	return 0
 }
 
+func (x *ReadRequest) GetUnnamedFor() string {
+	if x != nil {
+		return x.UnnamedFor
+	}
+	return ""
+}
+
 // ReadResult answers a ReadRequest.
 type ReadResult struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -968,7 +1186,7 @@ type ReadResult struct {
 
 func (x *ReadResult) Reset() {
 	*x = ReadResult{}
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -980,7 +1198,7 @@ func (x *ReadResult) String() string {
 func (*ReadResult) ProtoMessage() {}
 
 func (x *ReadResult) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[13]
+	mi := &file_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -993,7 +1211,7 @@ func (x *ReadResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResult.ProtoReflect.Descriptor instead.
 func (*ReadResult) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{13}
+	return file_messages_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReadResult) GetRequest() *ReadRequest {
@@ -1050,7 +1268,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1280,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[14]
+	mi := &file_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1293,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{14}
+	return file_messages_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Entry) GetOffset() uint64 {
@@ -1110,7 +1328,7 @@ type Publish struct {
 
 func (x *Publish) Reset() {
 	*x = Publish{}
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1122,7 +1340,7 @@ func (x *Publish) String() string {
 func (*Publish) ProtoMessage() {}
 
 func (x *Publish) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[15]
+	mi := &file_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1135,7 +1353,7 @@ func (x *Publish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publish.ProtoReflect.Descriptor instead.
 func (*Publish) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{15}
+	return file_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Publish) GetChatId() string {
@@ -1162,7 +1380,7 @@ type Payload struct {
 
 func (x *Payload) Reset() {
 	*x = Payload{}
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1174,7 +1392,7 @@ func (x *Payload) String() string {
 func (*Payload) ProtoMessage() {}
 
 func (x *Payload) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[16]
+	mi := &file_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1187,7 +1405,7 @@ func (x *Payload) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Payload.ProtoReflect.Descriptor instead.
 func (*Payload) Descriptor() ([]byte, []int) {
-	return file_messages_proto_rawDescGZIP(), []int{16}
+	return file_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Payload) GetPayload() []byte {
@@ -1228,7 +1446,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x06Resume\x12'\n" +
 	"\x06sender\x18\x01 \x01(\v2\x0f.eclipse.SenderR\x06sender\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
-	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\xd7\x01\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\x89\x03\n" +
 	"\x0ePersistRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12*\n" +
@@ -1237,13 +1455,24 @@ const file_messages_proto_rawDesc = "" +
 	"\x04role\x18\x05 \x01(\tR\x04role\x12\x17\n" +
 	"\auser_id\x18\x06 \x01(\tR\x06userId\x12\x17\n" +
 	"\asent_at\x18\a \x01(\x03R\x06sentAt\x12\x10\n" +
-	"\x03key\x18\b \x01(\tR\x03key\"\xa0\x02\n" +
+	"\x03key\x18\b \x01(\tR\x03key\x12\x1a\n" +
+	"\baccepted\x18\t \x01(\bR\baccepted\x12\x1d\n" +
+	"\n" +
+	"batch_only\x18\n" +
+	" \x01(\bR\tbatchOnly\x12\x12\n" +
+	"\x04live\x18\v \x01(\bR\x04live\x12\x1f\n" +
+	"\vafter_epoch\x18\f \x01(\tR\n" +
+	"afterEpoch\x12!\n" +
+	"\fafter_offset\x18\r \x01(\x04R\vafterOffset\x12\x1d\n" +
+	"\n" +
+	"not_before\x18\x0e \x01(\x03R\tnotBefore\"\xc5\x02\n" +
 	"\rPersistResult\x121\n" +
 	"\arequest\x18\x01 \x01(\v2\x17.eclipse.PersistRequestR\arequest\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.eclipse.PersistResult.OutcomeR\aoutcome\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12$\n" +
-	"\x0eretry_after_ms\x18\x05 \x01(\x03R\fretryAfterMs\"X\n" +
+	"\x0eretry_after_ms\x18\x05 \x01(\x03R\fretryAfterMs\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\"e\n" +
 	"\aOutcome\x12\n" +
 	"\n" +
 	"\x06STORED\x10\x00\x12\x12\n" +
@@ -1251,28 +1480,46 @@ const file_messages_proto_rawDesc = "" +
 	"\bREJECTED\x10\x02\x12\x0f\n" +
 	"\vUNAVAILABLE\x10\x03\x12\x0e\n" +
 	"\n" +
-	"OVERLOADED\x10\x04\"F\n" +
+	"OVERLOADED\x10\x04\x12\v\n" +
+	"\aUNKNOWN\x10\x05\"i\n" +
 	"\vUserRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x02 \x01(\x04R\n" +
-	"connection\"h\n" +
+	"connection\x12!\n" +
+	"\fagent_joined\x18\x03 \x01(\bR\vagentJoined\"\x96\x01\n" +
 	"\n" +
 	"UserResult\x12.\n" +
 	"\arequest\x18\x01 \x01(\v2\x14.eclipse.UserRequestR\arequest\x12\x16\n" +
 	"\x06failed\x18\x02 \x01(\bR\x06failed\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"h\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05email\x18\x04 \x01(\tR\x05email\x12\x16\n" +
+	"\x06avatar\x18\x05 \x01(\tR\x06avatar\"\xd8\x01\n" +
 	"\rAppendRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
 	"\aaliases\x18\x03 \x03(\tR\aaliases\x12\x12\n" +
-	"\x04body\x18\x04 \x01(\fR\x04body\"\xa0\x01\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\x12-\n" +
+	"\x05queue\x18\x05 \x01(\v2\x17.eclipse.PersistRequestR\x05queue\x12'\n" +
+	"\x04done\x18\x06 \x01(\v2\x13.eclipse.OutboxDoneR\x04done\x12\x16\n" +
+	"\x06notice\x18\a \x01(\fR\x06notice\"L\n" +
+	"\n" +
+	"OutboxDone\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8e\x02\n" +
 	"\fAppendResult\x120\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.eclipse.AppendRequestR\arequest\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x16\n" +
 	"\x06repeat\x18\x04 \x01(\bR\x06repeat\x12\x18\n" +
-	"\apayload\x18\x05 \x01(\fR\apayload\"\x86\x01\n" +
+	"\apayload\x18\x05 \x01(\fR\apayload\x12\x16\n" +
+	"\x06queued\x18\x06 \x01(\bR\x06queued\x12\x14\n" +
+	"\x05fence\x18\a \x01(\x04R\x05fence\x12\x12\n" +
+	"\x04left\x18\b \x01(\rR\x04left\x12\x16\n" +
+	"\x06fenced\x18\t \x01(\bR\x06fenced\x12\x12\n" +
+	"\x04full\x18\n" +
+	" \x01(\bR\x04full\"\xa7\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1280,7 +1527,9 @@ const file_messages_proto_rawDesc = "" +
 	"\x03max\x18\x04 \x01(\rR\x03max\x12\x1e\n" +
 	"\n" +
 	"connection\x18\x05 \x01(\x04R\n" +
-	"connection\"\xba\x01\n" +
+	"connection\x12\x1f\n" +
+	"\vunnamed_for\x18\x06 \x01(\tR\n" +
+	"unnamedFor\"\xba\x01\n" +
 	"\n" +
 	"ReadResult\x12.\n" +
 	"\arequest\x18\x01 \x01(\v2\x14.eclipse.ReadRequestR\arequest\x12\x16\n" +
@@ -1312,7 +1561,7 @@ func file_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_messages_proto_goTypes = []any{
 	(PersistResult_Outcome)(0), // 0: eclipse.PersistResult.Outcome
 	(*Sender)(nil),             // 1: eclipse.Sender
@@ -1326,12 +1575,13 @@ var file_messages_proto_goTypes = []any{
 	(*UserRequest)(nil),        // 9: eclipse.UserRequest
 	(*UserResult)(nil),         // 10: eclipse.UserResult
 	(*AppendRequest)(nil),      // 11: eclipse.AppendRequest
-	(*AppendResult)(nil),       // 12: eclipse.AppendResult
-	(*ReadRequest)(nil),        // 13: eclipse.ReadRequest
-	(*ReadResult)(nil),         // 14: eclipse.ReadResult
-	(*Entry)(nil),              // 15: eclipse.Entry
-	(*Publish)(nil),            // 16: eclipse.Publish
-	(*Payload)(nil),            // 17: eclipse.Payload
+	(*OutboxDone)(nil),         // 12: eclipse.OutboxDone
+	(*AppendResult)(nil),       // 13: eclipse.AppendResult
+	(*ReadRequest)(nil),        // 14: eclipse.ReadRequest
+	(*ReadResult)(nil),         // 15: eclipse.ReadResult
+	(*Entry)(nil),              // 16: eclipse.Entry
+	(*Publish)(nil),            // 17: eclipse.Publish
+	(*Payload)(nil),            // 18: eclipse.Payload
 }
 var file_messages_proto_depIdxs = []int32{
 	1,  // 0: eclipse.ChatMessage.sender:type_name -> eclipse.Sender
@@ -1342,14 +1592,16 @@ var file_messages_proto_depIdxs = []int32{
 	7,  // 5: eclipse.PersistResult.request:type_name -> eclipse.PersistRequest
 	0,  // 6: eclipse.PersistResult.outcome:type_name -> eclipse.PersistResult.Outcome
 	9,  // 7: eclipse.UserResult.request:type_name -> eclipse.UserRequest
-	11, // 8: eclipse.AppendResult.request:type_name -> eclipse.AppendRequest
-	13, // 9: eclipse.ReadResult.request:type_name -> eclipse.ReadRequest
-	15, // 10: eclipse.ReadResult.entries:type_name -> eclipse.Entry
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 8: eclipse.AppendRequest.queue:type_name -> eclipse.PersistRequest
+	12, // 9: eclipse.AppendRequest.done:type_name -> eclipse.OutboxDone
+	11, // 10: eclipse.AppendResult.request:type_name -> eclipse.AppendRequest
+	14, // 11: eclipse.ReadResult.request:type_name -> eclipse.ReadRequest
+	16, // 12: eclipse.ReadResult.entries:type_name -> eclipse.Entry
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -1363,7 +1615,7 @@ func file_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

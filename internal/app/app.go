@@ -46,6 +46,7 @@ type App struct {
 // store is the ordered log with its bus: in memory or on Redis.
 type store interface {
 	chatlog.Log
+	chatlog.Outbox
 	chatlog.Bus
 }
 
@@ -87,7 +88,7 @@ func New(cfg config.Config, o Options) (a *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.router = actors.Start(a.actorConfig(), actors.Deps{Log: a.store, Bus: a.store, API: api, Metrics: a.metrics, Logger: a.log})
+	a.router = actors.Start(a.actorConfig(), actors.Deps{Log: a.store, Outbox: a.store, Bus: a.store, API: api, Metrics: a.metrics, Logger: a.log})
 	if a.gateway, err = gateway.New(a.gatewayOptions()); err != nil {
 		return nil, err
 	}
@@ -140,6 +141,8 @@ func (a *App) actorConfig() actors.Config {
 	return actors.Config{
 		MaxQueueBytes: a.cfg.MaxQueueBytes, BatchMax: a.cfg.BatchMax, APIConcurrency: a.cfg.APIConcurrency,
 		SaveTimeout: a.cfg.SaveTimeout, SavePatience: a.cfg.SavePatience,
+		ReplayAge: a.cfg.ReplayAge, ReplayMax: a.cfg.ReplayMax,
+		Live: a.cfg.Delivery == config.Live, AcceptPatience: a.cfg.AcceptPatience,
 	}
 }
 

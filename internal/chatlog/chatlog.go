@@ -26,20 +26,25 @@ type Position struct {
 	Offset uint64
 }
 
-// Append asks for one event to be logged.
+// Append asks for one atomic step of a chat: an event is logged, a message enters the outbox, one leaves it, or several
+// of these together. What is nil is not done.
 type Append struct {
 	ChatID  string
 	Key     string   // event key: the same event has the same key on every instance
 	Aliases []string // further keys that shall find this entry (sender and clientMessageId), optional
-	Body    []byte   // a JSON object without offset and epoch; Seal adds them
+	Body    []byte   // a JSON object without offset and epoch; Seal adds them. nil: nothing is logged
+	Queue   *Item    // enters the outbox, unless the log knows Key or an alias and the item is not queued (Repeat), or it is there already
+	Done    *Done    // leaves the outbox; a wrong fence fails the whole step with ErrFenced
+	Notice  []byte   // is published on the channel, unsequenced, when the step was carried out and was no Repeat of a Queue
 }
 
 // Appended is the answer to one Append.
 type Appended struct {
 	Position Position
-	Repeat   bool   // the key was known: Position is the entry that has it, nothing was logged or published
-	Payload  []byte // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window
-	Err      error  // this append failed (the others may have succeeded); the outcome is unknown unless errors.Is(Err, ErrRefused)
+	Repeat   bool        // the key was known: Position is the entry that has it, nothing was logged or published
+	Payload  []byte      // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window, or without a Body
+	Outbox   OutboxState // after the step; only of steps with Queue or Done
+	Err      error       // this append failed (the others may have succeeded); the outcome is unknown unless errors.Is(Err, ErrRefused)
 }
 
 // Entry is one logged event.
@@ -47,6 +52,12 @@ type Entry struct {
 	Offset  uint64
 	Key     string
 	Payload []byte // sealed
+}
+
+// Head is where a chat's log ends.
+type Head struct {
+	Position
+	Queued bool // messages of the chat wait in the outbox
 }
 
 // Page is what Read returns.
@@ -67,7 +78,7 @@ type Log interface {
 	Read(ctx context.Context, chatID string, after Position, max int) (Page, error)
 	// Heads returns the last position of each chat, in order, and keeps their keys alive for another Retention.
 	// A chat without a log gets one: an epoch and offset 0.
-	Heads(ctx context.Context, chatIDs []string) ([]Position, error)
+	Heads(ctx context.Context, chatIDs []string) ([]Head, error)
 	// Lookup finds the entries that have these keys or aliases; the result has the same length, nil where a key is
 	// unknown. An entry that was trimmed from the window has no Payload, and as Key the last of its names in byte order.
 	Lookup(ctx context.Context, chatID string, keys []string) ([]*Entry, error)
@@ -117,4 +128,6 @@ var ErrRefused = errors.New("chatlog: refused")
 type Options struct {
 	Window    int           // entries kept per chat at least, default 1000; Redis may keep some hundred more
 	Retention time.Duration // how long counter and event keys outlive the last append or Heads, default 48 h (at least 24 h)
+	Holder    string        // names this handle in leases, unique among all; default random
+	Lease     time.Duration // how long a lease lasts unless renewed, default 5 s
 }

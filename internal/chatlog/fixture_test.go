@@ -16,31 +16,48 @@ import (
 type client interface {
 	Log
 	Bus
+	Outbox
 }
 
 // fixture is a store under test.
 type fixture struct {
-	connect func(t *testing.T) client // one more instance on the same store
+	connect func(t *testing.T) client // one more instance on the same store, with a holder of its own
 	// slackTrim is how many entries more than the window a store may keep.
 	slackTrim int
 }
 
+// stores are the implementations that the contract suite runs on.
+var stores = []struct {
+	name string
+	open func(t *testing.T, o Options) fixture
+}{
+	{"memory", openMemory},
+	{"redis", openRedis},
+}
+
+func openMemory(_ *testing.T, o Options) fixture {
+	first := NewMemory(o)
+	return fixture{connect: func(t *testing.T) client {
+		handle := first.Handle()
+		t.Cleanup(func() { handle.Close() })
+		return handle
+	}}
+}
+
+func openRedis(t *testing.T, o Options) fixture {
+	server := redistest.Start(t)
+	return fixture{slackTrim: 200, connect: func(t *testing.T) client { return dialRedis(t, server, o) }}
+}
+
 // onEveryStore runs a case on each implementation, with a small window.
 func onEveryStore(t *testing.T, window int, run func(t *testing.T, f fixture)) {
-	t.Run("memory", func(t *testing.T) {
-		first := NewMemory(Options{Window: window})
-		run(t, fixture{connect: func(t *testing.T) client {
-			handle := first.Handle()
-			t.Cleanup(func() { handle.Close() })
-			return handle
-		}})
-	})
-	t.Run("redis", func(t *testing.T) {
-		server := redistest.Start(t)
-		run(t, fixture{slackTrim: 200, connect: func(t *testing.T) client {
-			return dialRedis(t, server, Options{Window: window})
-		}})
-	})
+	withOptions(t, Options{Window: window}, run)
+}
+
+func withOptions(t *testing.T, o Options, run func(t *testing.T, f fixture)) {
+	for _, store := range stores {
+		t.Run(store.name, func(t *testing.T) { run(t, store.open(t, o)) })
+	}
 }
 
 func dialRedis(t testing.TB, server *redistest.Server, o Options) *Redis {
@@ -85,7 +102,7 @@ func mustHead(t testing.TB, l Log, chatID string) Position {
 	if err != nil || len(heads) != 1 {
 		t.Fatalf("heads: %v, %v", heads, err)
 	}
-	return heads[0]
+	return heads[0].Position
 }
 
 func mustRead(t testing.TB, l Log, chatID string, after Position, limit int) Page {
@@ -115,12 +132,20 @@ func readAll(t testing.TB, l Log, chatID string) []Entry {
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
+	if !comesTrue(ok) {
+		t.Fatalf("in vain: %s", what)
+	}
+}
+
+// comesTrue is for goroutines, which must not end the test.
+func comesTrue(ok func() bool) bool {
 	for deadline := time.Now().Add(20 * time.Second); !ok(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
+			return false
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+	return true
 }
 
 // heard collects what a feed delivers.

@@ -34,7 +34,8 @@ func (h *history) append(item *Append, window int, now time.Time) Entry {
 	return entry
 }
 
-// find returns the offset that the event is known under, its key before its aliases. Names that the entry lacks are added.
+// find returns the offset that the event is known under, its key before its aliases. Names that the entry lacks are
+// added. A step that only queues may have no key.
 func (h *history) find(item *Append) (uint64, bool) {
 	offset, known := h.keys.find(item.Key)
 	for i := 0; !known && i < len(item.Aliases); i++ {
@@ -43,7 +44,7 @@ func (h *history) find(item *Append) (uint64, bool) {
 	if !known {
 		return 0, false
 	}
-	if _, ok := h.keys.find(item.Key); !ok {
+	if _, ok := h.keys.find(item.Key); !ok && item.Key != "" {
 		h.keys.add(item.Key, offset)
 	}
 	h.alias(item.Aliases, offset)
@@ -69,6 +70,22 @@ func (h *history) at(offset uint64) (Entry, bool) {
 
 // first is the offset of the oldest entry that is kept.
 func (h *history) first() uint64 { return h.offset + 1 - uint64(len(h.window)) }
+
+// unnamed returns the entries after a position that a single name finds.
+func (h *history) unnamed(after Position, limit int) []Entry {
+	if after.Epoch != "" && after.Epoch != h.epoch {
+		return nil
+	}
+	names := h.keys.count(after.Offset)
+	var found []Entry
+	for offset := max(after.Offset+1, h.first()); offset <= h.offset && len(found) < max(limit, 1); offset++ {
+		if names[offset] == 1 {
+			entry, _ := h.at(offset)
+			found = append(found, entry)
+		}
+	}
+	return found
+}
 
 func (h *history) read(after Position, limit int) Page {
 	page := Page{Head: h.head()}
@@ -127,6 +144,17 @@ func (k *keyIndex) name(offset uint64) (last string) {
 		}
 	}
 	return last
+}
+
+// count tells how many names each entry after an offset has.
+func (k *keyIndex) count(after uint64) map[uint64]int {
+	names := make(map[uint64]int)
+	for i := range k.order {
+		if k.order[i].offset > after {
+			names[k.order[i].offset]++
+		}
+	}
+	return names
 }
 
 func (k *keyIndex) add(key string, offset uint64) {

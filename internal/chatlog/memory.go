@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// Memory is the log and the bus inside one process; nothing outlives it. No call blocks, so contexts are not looked
+// Memory is the log, the bus and the outbox inside one process; nothing outlives it. No call blocks, so contexts are not looked
 // at. Append wakes no goroutine unless another handle's feed listens.
 type Memory struct {
 	*store
-	feeds handleFeeds
+	holder string
+	feeds  handleFeeds
 }
 
 var (
@@ -26,6 +27,7 @@ type store struct {
 	options Options
 	seed    maphash.Seed
 	shards  [shardCount]shard
+	letters letterBox
 }
 
 // shard holds the chats of one hash value.
@@ -41,6 +43,7 @@ type shard struct {
 	swept      time.Time
 	chats      map[string]*history
 	feeds      map[string][]*memoryFeed // by subscribed chat
+	queues     map[string]*memoryQueue  // of chats that queued something
 }
 
 // NewMemory makes an empty log with a bus.
@@ -51,12 +54,15 @@ func NewMemory(o Options) *Memory {
 	for i := range s.shards {
 		s.shards[i] = shard{generation: generation, bornMs: now.UnixMilli(), swept: now}
 	}
-	return &Memory{store: s}
+	return &Memory{store: s, holder: s.options.Holder}
 }
 
 // Handle returns another user of the same log and bus, as if it were a second process on one Redis: feeds hear what
-// was appended and published through other handles than their own.
-func (m *Memory) Handle() *Memory { return &Memory{store: m.store} }
+// was appended and published through other handles than their own. It holds leases under a random name.
+func (m *Memory) Handle() *Memory { return m.HandleOf(newHolder()) }
+
+// HandleOf is Handle with a name for leases.
+func (m *Memory) HandleOf(holder string) *Memory { return &Memory{store: m.store, holder: holder} }
 
 // Append implements Log.
 func (m *Memory) Append(_ context.Context, items []Append) []Appended {
@@ -75,6 +81,36 @@ func (m *Memory) Append(_ context.Context, items []Append) []Appended {
 func (m *Memory) append(item *Append, now time.Time) Appended {
 	s := m.lock(item.ChatID, now)
 	defer s.mu.Unlock()
+	if item.Queue != nil || item.Done != nil {
+		return m.step(s, item, now)
+	}
+	result := m.known(s, item, now)
+	if !result.Repeat {
+		result = m.log(s, item, now)
+	}
+	if len(item.Notice) > 0 {
+		m.publish(s, item.ChatID, item.Notice)
+	}
+	return result
+}
+
+// known answers for an event that the log has.
+func (m *Memory) known(s *shard, item *Append, now time.Time) Appended {
+	h := s.chats[item.ChatID]
+	if h == nil {
+		return Appended{}
+	}
+	h.used = now
+	offset, known := h.find(item)
+	if !known {
+		return Appended{}
+	}
+	entry, _ := h.at(offset)
+	return Appended{Position: Position{h.epoch, offset}, Repeat: true, Payload: entry.Payload}
+}
+
+// log gives an event that is not known the next offset.
+func (m *Memory) log(s *shard, item *Append, now time.Time) Appended {
 	h := s.chats[item.ChatID]
 	if h == nil {
 		h = newHistory(s.generation, now)
@@ -82,11 +118,6 @@ func (m *Memory) append(item *Append, now time.Time) Appended {
 			s.chats = make(map[string]*history)
 		}
 		s.chats[item.ChatID] = h
-	}
-	h.used = now
-	if offset, known := h.find(item); known {
-		entry, _ := h.at(offset)
-		return Appended{Position: Position{h.epoch, offset}, Repeat: true, Payload: entry.Payload}
 	}
 	entry := h.append(item, m.options.Window, now)
 	m.publish(s, item.ChatID, entry.Payload)
@@ -105,16 +136,18 @@ func (m *Memory) Read(_ context.Context, chatID string, after Position, limit in
 }
 
 // Heads implements Log.
-func (m *Memory) Heads(_ context.Context, chatIDs []string) ([]Position, error) {
+func (m *Memory) Heads(_ context.Context, chatIDs []string) ([]Head, error) {
 	now := time.Now()
-	heads := make([]Position, len(chatIDs))
+	heads := make([]Head, len(chatIDs))
 	for i, chatID := range chatIDs {
 		s := m.lock(chatID, now)
-		heads[i] = Position{Epoch: s.generation}
+		heads[i].Position = Position{Epoch: s.generation}
 		if h := s.chats[chatID]; h != nil {
 			h.used = now
-			heads[i] = h.head()
+			heads[i].Position = h.head()
 		}
+		q := s.queues[chatID]
+		heads[i].Queued = q != nil && len(q.items) > 0
 		s.mu.Unlock()
 	}
 	return heads, nil
@@ -153,10 +186,16 @@ func (s *store) lock(chatID string, now time.Time) *shard {
 	return sh
 }
 
-// sweep forgets the logs that were neither appended to nor asked for in Heads for a Retention. It runs on use, once in
+// sweep forgets the logs that were neither appended to nor asked for in Heads for a Retention, and the leases of queues
+// that were empty for as long. It runs on use, once in
 // a while, so that no goroutine is needed and no call looks at more than a 256th of the chats.
 func (s *shard) sweep(now time.Time, retention time.Duration) {
 	s.swept = now
+	for chatID, q := range s.queues {
+		if len(q.items) == 0 && now.Sub(q.used) >= retention {
+			delete(s.queues, chatID)
+		}
+	}
 	before := len(s.chats)
 	for chatID, h := range s.chats {
 		if now.Sub(h.used) >= retention {

@@ -9,123 +9,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// What one run of the append script takes: other clients wait for it, and hosted servers limit a request to 10 MB.
-const (
-	maxEvents     = 128
-	maxEventBytes = 1 << 20
-)
-
 // errAnswer is a reply of another shape than the scripts give.
 var errAnswer = errors.New("unexpected answer")
-
-// Append implements Log. The events of one chat travel as one command, those of different chats as one pipeline. After
-// a failure the later events of that chat are not tried and fail with it, so that no event overtakes another.
-func (r *Redis) Append(ctx context.Context, items []Append) []Appended {
-	results := make([]Appended, len(items))
-	queues := queuesOf(items, results)
-	for len(queues) > 0 {
-		calls := make([]call, len(queues))
-		for i, q := range queues {
-			calls[i] = r.appendCall(items, q)
-		}
-		left := queues[:0]
-		for i, reply := range r.run(ctx, appendScript, calls) {
-			if err := queues[i].answer(reply, items, results); err != nil {
-				queues[i].fail(err, results)
-			} else if len(queues[i].waiting) > 0 {
-				left = append(left, queues[i])
-			}
-		}
-		queues = left
-	}
-	return results
-}
-
-// queue is what is left to append for one chat: indices of items.
-type queue struct {
-	chatID  string
-	waiting []int
-	batch   int // how many of waiting are in flight
-}
-
-// queuesOf sorts the items by chat and answers those that no log could keep.
-func queuesOf(items []Append, results []Appended) []*queue {
-	byChat := make(map[string]*queue)
-	var queues []*queue
-	for i := range items {
-		if results[i].Err = items[i].check(); results[i].Err != nil {
-			continue
-		}
-		q := byChat[items[i].ChatID]
-		if q == nil {
-			q = &queue{chatID: items[i].ChatID}
-			byChat[q.chatID] = q
-			queues = append(queues, q)
-		}
-		q.waiting = append(q.waiting, i)
-	}
-	return queues
-}
-
-// appendCall takes the queue's next batch.
-func (r *Redis) appendCall(items []Append, q *queue) call {
-	args := r.args(channelPrefix+q.chatID, r.further[0], r.further[1])
-	size := 0
-	q.batch = 0
-	for _, i := range q.waiting {
-		item := &items[i]
-		size += len(item.Body)
-		if q.batch == maxEvents || (q.batch > 0 && size > maxEventBytes) {
-			break
-		}
-		args = append(args, stem(item.Body), strconv.Itoa(1+len(item.Aliases)), item.Key)
-		args = append(args, item.Aliases...)
-		q.batch++
-	}
-	return call{keys: keysOf(q.chatID), args: args}
-}
-
-// answer reads epoch, then for each event its offset and what became of it.
-func (q *queue) answer(reply rueidis.RedisResult, items []Append, results []Appended) error {
-	values, err := reply.ToArray()
-	if err != nil {
-		return err
-	}
-	if len(values) != 1+2*q.batch {
-		return errAnswer
-	}
-	epoch, err := values[0].ToString()
-	if err != nil {
-		return errAnswer
-	}
-	for j, i := range q.waiting[:q.batch] {
-		offset, err := values[1+2*j].AsUint64()
-		if err != nil {
-			return errAnswer
-		}
-		results[i] = appended(Position{epoch, offset}, &items[i], &values[2+2*j])
-	}
-	q.waiting = q.waiting[q.batch:]
-	return nil
-}
-
-func appended(at Position, item *Append, outcome *rueidis.RedisMessage) Appended {
-	if outcome.IsInt64() {
-		return Appended{Position: at, Payload: Seal(item.Body, at)}
-	}
-	known := Appended{Position: at, Repeat: true}
-	if payload, err := outcome.ToString(); err == nil {
-		known.Payload = []byte(payload)
-	}
-	return known
-}
-
-func (q *queue) fail(err error, results []Appended) {
-	err = named("append", err)
-	for _, i := range q.waiting {
-		results[i] = Appended{Err: err}
-	}
-}
 
 // Read implements Log.
 func (r *Redis) Read(ctx context.Context, chatID string, after Position, limit int) (Page, error) {
@@ -202,7 +87,7 @@ func position(epoch, offset rueidis.RedisMessage) (Position, error) {
 const maxHeads = 512
 
 // Heads implements Log. It takes one command for every 512 chats.
-func (r *Redis) Heads(ctx context.Context, chatIDs []string) ([]Position, error) {
+func (r *Redis) Heads(ctx context.Context, chatIDs []string) ([]Head, error) {
 	if len(chatIDs) == 0 {
 		return nil, nil
 	}
@@ -211,17 +96,18 @@ func (r *Redis) Heads(ctx context.Context, chatIDs []string) ([]Position, error)
 		var keys []string
 		for _, chatID := range chatIDs[start:min(start+maxHeads, len(chatIDs))] {
 			keys = append(keys, keysOf(chatID)...)
+			keys = append(keys, queueKey(chatID))
 		}
 		calls = append(calls, call{keys, r.args()})
 	}
-	heads := make([]Position, 0, len(chatIDs))
+	heads := make([]Head, 0, len(chatIDs))
 	for _, reply := range r.run(ctx, headsScript, calls) {
 		values, err := reply.ToArray()
 		if err != nil {
 			return nil, named("heads", err)
 		}
-		for i := 0; i+1 < len(values); i += 2 {
-			head, err := position(values[i], values[i+1])
+		for i := 0; i+2 < len(values); i += 3 {
+			head, err := readHead(values[i : i+3])
 			if err != nil {
 				return nil, named("heads", err)
 			}
@@ -232,6 +118,18 @@ func (r *Redis) Heads(ctx context.Context, chatIDs []string) ([]Position, error)
 		return nil, named("heads", errAnswer)
 	}
 	return heads, nil
+}
+
+func readHead(values []rueidis.RedisMessage) (Head, error) {
+	at, err := position(values[0], values[1])
+	if err != nil {
+		return Head{}, err
+	}
+	queued, err := values[2].AsInt64()
+	if err != nil {
+		return Head{}, errAnswer
+	}
+	return Head{Position: at, Queued: queued == 1}, nil
 }
 
 // Lookup implements Log.

@@ -3,29 +3,28 @@ package chatlog
 import (
 	"context"
 	"crypto/sha1"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"slices"
 
 	"github.com/redis/rueidis"
 )
 
-var (
-	//go:embed scripts/chat.lua
-	chatLua string
-	//go:embed scripts/append.lua
-	appendLua string
-	//go:embed scripts/read.lua
-	readLua string
-	//go:embed scripts/heads.lua
-	headsLua string
-	//go:embed scripts/lookup.lua
-	lookupLua string
+//go:embed scripts/*.lua
+var scripts embed.FS
 
-	appendScript = newScript(appendLua)
-	readScript   = newScript(readLua)
-	headsScript  = newScript(headsLua)
-	lookupScript = newScript(lookupLua)
+var (
+	appendScript  = newScript("chat", "outbox", "append")
+	readScript    = newScript("chat", "read")
+	headsScript   = newScript("chat", "heads")
+	lookupScript  = newScript("chat", "lookup")
+	unnamedScript = newScript("chat", "unnamed")
+	claimScript   = newScript("chat", "outbox", "claim")
+	renewScript   = newScript("chat", "outbox", "renew")
+	orphansScript = newScript("chat", "outbox", "orphans")
+	queueScript   = newScript("chat", "outbox", "queue")
+	lettersScript = newScript("chat", "letters")
+	reviveScript  = newScript("chat", "outbox", "revive")
 )
 
 // script is one atomic operation. Reading is a script too: a plain read may be answered by a replica that lags.
@@ -34,10 +33,18 @@ type script struct {
 	sha  string
 }
 
-func newScript(text string) *script {
-	text = chatLua + text
-	sum := sha1.Sum([]byte(text)) // the server's name for it, no secret
-	return &script{text: text, sha: hex.EncodeToString(sum[:])}
+// newScript joins files: what scripts share, then the operation.
+func newScript(files ...string) *script {
+	var text []byte
+	for _, file := range files {
+		part, err := scripts.ReadFile("scripts/" + file + ".lua")
+		if err != nil {
+			panic(err) // the files are part of the program
+		}
+		text = append(text, part...)
+	}
+	sum := sha1.Sum(text) // the server's name for it, no secret
+	return &script{text: string(text), sha: hex.EncodeToString(sum[:])}
 }
 
 // call is one run of a script.

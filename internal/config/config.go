@@ -14,6 +14,7 @@ const (
 	Development = "development"
 	Production  = "production"
 	Confirmed   = "confirmed" // deliver a message when the API has stored it
+	Live        = "live"      // deliver a message at once and store it then
 )
 
 // Config is every setting. The zero value is not valid; Load fills it.
@@ -51,12 +52,15 @@ type Config struct {
 	FlyAppName            string   `env:"FLY_APP_NAME" help:"set by Fly.io itself"`
 
 	// How messages are stored, logged and delivered.
-	Delivery       string        `env:"DELIVERY" envDefault:"confirmed" oneof:"confirmed" help:"confirmed delivers a message when the API has stored it"`
+	Delivery       string        `env:"DELIVERY" envDefault:"confirmed" oneof:"confirmed,live" help:"confirmed delivers a message when the API has stored it; live shows it at once and stores it then, which needs the batch route"`
+	AcceptPatience time.Duration `env:"ACCEPT_PATIENCE" envDefault:"2s" min:"0s" max:"1m" help:"for which the API may take before a message goes into the durable outbox and its sender hears that it is accepted"`
 	SaveTimeout    time.Duration `env:"SAVE_TIMEOUT" envDefault:"15s" min:"100ms" max:"2m" help:"of one call of the API"`
-	SavePatience   time.Duration `env:"SAVE_PATIENCE" envDefault:"10s" min:"0s" max:"10m" help:"for which an unsaved message is tried again before its sender is told"`
+	SavePatience   time.Duration `env:"SAVE_PATIENCE" envDefault:"10s" min:"0s" max:"10m" help:"for which a message that could not enter the outbox is tried again before it is refused"`
 	BatchMax       int           `env:"BATCH_MAX" envDefault:"100" min:"1" max:"1000" unit:"messages" help:"in one call of the batch route"`
 	APIConcurrency int           `env:"API_CONCURRENCY" envDefault:"16" min:"1" max:"1000" unit:"calls" help:"of the API at once"`
 	LogWindow      int           `env:"LOG_WINDOW" envDefault:"1000" min:"10" max:"100000" unit:"entries" help:"kept of each chat's log, for those who come back"`
+	ReplayAge      time.Duration `env:"REPLAY_AGE" envDefault:"10m" min:"0s" max:"24h" help:"of the entries that a client without resume is sent when it connects, since it may have missed them; 0 turns this off"`
+	ReplayMax      int           `env:"REPLAY_MAX" envDefault:"100" min:"0" max:"1000" unit:"entries" help:"sent so at most"`
 
 	// Operation.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"25s" min:"0s" max:"280s" help:"for a planned stop; the platform's own kill time-out must be longer"`

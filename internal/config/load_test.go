@@ -54,8 +54,8 @@ func TestDefaults(t *testing.T) {
 	c := load(t)
 	want := Config{
 		Env: Development, Port: 8080, MetricsPort: 9091, RateLimit: 20, MaxFrameBytes: 64 << 10, MaxContentChars: 16_000,
-		MaxQueueBytes: 1 << 20, Delivery: Confirmed, SaveTimeout: 15 * time.Second, SavePatience: 10 * time.Second,
-		BatchMax: 100, APIConcurrency: 16, LogWindow: 1000, DrainTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
+		MaxQueueBytes: 1 << 20, Delivery: Confirmed, AcceptPatience: 2 * time.Second, SaveTimeout: 15 * time.Second, SavePatience: 10 * time.Second,
+		BatchMax: 100, APIConcurrency: 16, LogWindow: 1000, ReplayAge: 10 * time.Minute, ReplayMax: 100, DrainTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
 		DataDir: "./.eclipse",
 	}
 	if len(c.AllowedOrigins) != 0 {
@@ -137,7 +137,7 @@ func redisOf(c Config) Secret { return c.Redis() }
 
 func TestEveryFaultAtOnce(t *testing.T) {
 	names, text := faultsOf(t, "NODE_ENV=production", "PORT=http", "JWT_SECRET=your-super-secret-jwt-key-of-32-bytes",
-		"INTERNAL_API_SECRET=short", "NEXT_API_URL=ftp://x", "RATE_LIMIT=-1", "LOG_LEVEL=loud", "DELIVERY=live",
+		"INTERNAL_API_SECRET=short", "NEXT_API_URL=ftp://x", "RATE_LIMIT=-1", "LOG_LEVEL=loud", "DELIVERY=soon",
 		"SAVE_TIMEOUT=15", "TRUST_FLY_CLIENT_IP=maybe", "MAX_FRAME_BYTES=1")
 	for _, name := range []string{"PORT", "JWT_SECRET", "INTERNAL_API_SECRET", "NEXT_API_URL", "REDIS_URL", "RATE_LIMIT",
 		"LOG_LEVEL", "DELIVERY", "SAVE_TIMEOUT", "TRUST_FLY_CLIENT_IP", "MAX_FRAME_BYTES"} {

@@ -55,6 +55,18 @@ type Metrics struct {
 	LogUnasked     prometheus.Counter // messages posted to an API that stores repeats again, the log being away
 	appends        family[AppendOutcome]
 
+	// The outbox.
+	OutboxHeld       prometheus.Gauge   // accepted messages that this instance keeps until they are stored
+	OutboxAccepted   prometheus.Counter // messages acknowledged as accepted
+	OutboxTaken      prometheus.Counter // messages taken over that another instance, or an earlier process, had accepted
+	OutboxTakeovers  prometheus.Counter // chats whose queue had no holder any more
+	OutboxFenced     prometheus.Counter // leases found lost to another instance
+	OutboxReentered  prometheus.Counter // messages entered again after the outbox was lost with its log
+	OutboxReposted   prometheus.Counter // messages posted again to the old API after a call without an answer: each may be a duplicate
+	OutboxHeldBack   prometheus.Counter // tries put off because the API has lost the batch route that the message needs
+	OutboxDead       prometheus.Counter // accepted messages refused for good
+	OutboxUnreadable prometheus.Counter // queued messages that could not be read
+
 	// Redis.
 	RedisReconnects    prometheus.Counter // pub/sub connections opened after the first
 	RedisProbesFailed  prometheus.Counter // probes that did not come back: the connection was up and silent
@@ -77,6 +89,7 @@ func New() *Metrics {
 	m.frames(r)
 	m.api(r)
 	m.log(r)
+	m.outbox(r)
 	m.redis(r)
 	m.build = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "Always 1; the label tells the version that runs.",
@@ -145,6 +158,19 @@ func (m *Metrics) log(r register) {
 	m.LogGaps = r.counter("log_gaps_total", "Times that a chat came back to a log that no longer kept what it had missed.")
 	m.LogUnasked = r.counter("log_unasked_total", "Messages posted without asking the log, which was away, whether they are repeats.")
 	m.LogUnsequenced = r.counter("log_unsequenced_total", "Frames served without an offset while the log was away.")
+}
+
+func (m *Metrics) outbox(r register) {
+	m.OutboxHeld = r.gauge("outbox_held", "Accepted messages that this instance keeps until they are stored.")
+	m.OutboxAccepted = r.counter("outbox_accepted_total", "Messages acknowledged as accepted.")
+	m.OutboxTaken = r.counter("outbox_taken_total", "Messages taken over that another process had accepted.")
+	m.OutboxTakeovers = r.counter("outbox_takeovers_total", "Chats whose queue had no holder any more.")
+	m.OutboxFenced = r.counter("outbox_fenced_total", "Leases found lost to another instance.")
+	m.OutboxReentered = r.counter("outbox_reentered_total", "Messages entered again after the outbox was lost with its log.")
+	m.OutboxReposted = r.counter("outbox_reposted_total", "Messages posted again to an old API that gave no answer; each may be a duplicate.")
+	m.OutboxHeldBack = r.counter("outbox_held_back_total", "Tries put off because the API has lost the batch route that the message needs.")
+	m.OutboxDead = r.counter("outbox_dead_total", "Accepted messages refused for good.")
+	m.OutboxUnreadable = r.counter("outbox_unreadable_total", "Queued messages that could not be read.")
 }
 
 func (m *Metrics) redis(r register) {

@@ -35,6 +35,9 @@ func SenderKey(userID string, authenticated bool) string {
 // MessageKey is the event key of a message with this id.
 func MessageKey(id string) string { return "m:" + id }
 
+// FailedKey is the event key of the failure of a message with this id.
+func FailedKey(id string) string { return "f:" + id }
+
 // updateKey is the event key of one update of a message.
 func updateKey(id, updatedAt string) string { return "u:" + id + ":" + updatedAt }
 

@@ -6,7 +6,8 @@ import (
 )
 
 // Payload is what arrived on a chat's channel. It is one of three: Sequenced (an entry of the log, with its
-// Position), Ephemeral (typing, presence, read, presence_state), or neither: raw input that has yet to be logged.
+// Position), Ephemeral (typing, presence, read, what
+// instances tell each other), or neither: raw input that has yet to be logged.
 type Payload struct {
 	Type      string
 	Origin    string // the instance that sent an ephemeral payload; "" = none of ours
@@ -18,7 +19,7 @@ type Payload struct {
 	MessageID       string // data.id of message, message_updated and message_failed, "" when unusable
 	ClientMessageID string // data.clientMessageId where valid
 
-	// Body is the frame: as it came when Sequenced, what clients get when Ephemeral (none for presence_state), what is
+	// Body is the frame: as it came when Sequenced, what clients get when Ephemeral (none between instances), what is
 	// to be logged (not sealed) when raw. It never shares memory with the payload.
 	Body []byte
 
@@ -26,6 +27,7 @@ type Payload struct {
 	Presence Presence      // of presence
 	Read     ReadMark      // of read
 	State    PresenceState // of presence_state
+	Notice   Notice        // of outbox_queued, outbox_stored and outbox_failed
 }
 
 // ParsePayload reads a payload from a chat's channel. It is strict: one JSON object in UTF-8 with a string type and no
@@ -58,6 +60,11 @@ func (p *Payload) fill(s *scanner, o *outline, chatID string) bool {
 	switch p.Type {
 	case TypeTyping, TypePresence, TypeRead, TypePresenceState:
 		return p.ephemeral(s, o, chatID)
+	case TypeOutboxQueued, TypeOutboxStored, TypeOutboxFailed:
+		var ok bool
+		p.Position, p.Sequenced, p.Ephemeral = Position{}, false, true
+		p.Notice, ok = parseNotice(s.text)
+		return ok
 	case TypeMessage, TypeMessageUpdated, TypeAgentJoined:
 		if !o.data.object {
 			return false
@@ -90,6 +97,8 @@ func (p *Payload) key(s *scanner, o *outline) string {
 		return MessageKey(p.MessageID)
 	case p.Type == TypeMessageUpdated && p.MessageID != "" && validID(updatedAt):
 		return updateKey(p.MessageID, updatedAt)
+	case p.Type == TypeMessageFailed && p.MessageID != "":
+		return FailedKey(p.MessageID)
 	case p.Sequenced:
 		return HashKey(rewrite(nil, s.text, o.object, o.unsealed.edits()))
 	}

@@ -1,15 +1,26 @@
--- append: log the events of one chat, in order, and publish each.
--- KEYS log, head, keys.
--- ARGV[4] channel, ARGV[5] window (entries), ARGV[6] least age of an event key before it is pruned (ms), then for each
--- event: its body up to where the seal goes, how many names it has, its key, its aliases.
--- Reply: epoch, then for each event its offset and either 1 (logged now) or the payload that a known key has
--- (nil when it was trimmed).
+-- append: carry out steps of one chat, in order: log and publish an event, put a message into the outbox, take one out.
+-- KEYS log, head, keys; when a step knows the outbox also outbox:due, outbox:dead.
+-- ARGV[4] channel, ARGV[5] window (entries), ARGV[6] least age of an event key before it is pruned (ms); with the outbox
+-- chat, holder, how long a lease lasts (ms), and how many messages a queue may have; then the steps. One that only logs:
+-- its body up to where the seal goes, how many names it has, its key, its aliases. Any other: '', then body, fence and
+-- name of the message that leaves, reason, name and data of the message that enters, notice ('' = no such part), how many
+-- names, the names.
+-- Reply: epoch, then for each step its offset and what became of it: 1 (logged now) or the payload that a known key has
+-- (nil when it was trimmed). Of a step of the longer form: how it went (1; 0 a repeat; -1 another holds the lease; -2 the
+-- queue is full; the latter two change nothing), the repeat's payload, whether its message is queued, fence, how many are.
 --
--- All reads come first for the first event, and the first write is one that a full or read-only server refuses, so a
+-- All reads come first for the first step, and the first write is one that a full or read-only server refuses, so a
 -- refusal leaves nothing half done. Publishing comes last, when the log is whole: a server that forbids it is told
 -- apart from a refusal, since the entries are there.
 
 local channel, window, age = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local box, holder, lasts, most
+local i = 7
+if KEYS[4] then
+  box = open_box(ARGV[7], KEYS[4], KEYS[5])
+  holder, lasts, most = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+  i = 11
+end
 local chat = open(KEYS[1], KEYS[2], KEYS[3])
 local before = chat.offset
 local reply, published = {chat.epoch}, {}
@@ -64,27 +75,110 @@ local function prune()
   redis.call('HSET', chat.head, 'mark', int(chat.offset), 'marked', int(now))
 end
 
-local i = 7
+-- What a known key has.
+local function known(offset)
+  local entry = entry_at(chat.log, offset)
+  return entry and entry[2][4] or false
+end
+
+-- Steps of the longer form: returns what carries out the one that begins at an index, given its names. The function that
+-- makes it keeps these functions from costing anything where none is used.
+local function longer()
+  local function told(outcome, payload, queue)
+    if not box then
+      return {outcome, payload, 0, 0, 0}
+    end
+    local queued = queue ~= '' and box.find(queue) and 1 or 0
+    return {outcome, payload, queued, box.held(holder), box.left}
+  end
+
+  local function finish(done, seq, reason)
+    if box.held(holder) > 0 then
+      box.take(holder, lasts)
+    end
+    if seq then
+      box.leave(done, seq, reason)
+    end
+  end
+
+  local function admit(queue, data)
+    box.enter(queue, data)
+    if box.taken(holder) then
+      published[#published + 1] = queued_notice
+    else
+      box.take(holder, lasts)
+    end
+  end
+
+  -- Looks at everything before it changes anything; that a known entry gets the names that it lacks is no exception, since
+  -- then nothing enters that could be too much.
+  return function(at, names)
+    local stem, fence, done, reason, queue, data, notice = unpack(ARGV, at + 1, at + 7)
+    if fence ~= '' and not (box.holder == holder and int(box.fence) == fence) then
+      return 0, told(-1, false, queue)
+    end
+    local offset = #names > 0 and (stem ~= '' or queue ~= '') and find(names)
+    local gone = fence ~= '' and box.find(done)
+    local there = queue ~= '' and queue ~= done and box.find(queue)
+    local enters = queue ~= '' and not offset and not there
+    if enters and box.left - (gone and 1 or 0) >= most then
+      return 0, told(-2, false, queue)
+    end
+    if fence ~= '' or enters then
+      box.secure()
+    end
+    if fence ~= '' then
+      finish(done, gone, reason)
+    end
+    local repeated, payload = offset, offset and known(offset) or false
+    if stem ~= '' and not offset then
+      append(stem, names)
+      offset = chat.offset
+    end
+    if enters then
+      admit(queue, data)
+    end
+    if notice ~= '' and not (queue ~= '' and repeated) then
+      published[#published + 1] = notice
+    end
+    return offset or 0, told(repeated and 0 or 1, payload, queue)
+  end
+end
+
+local carry_out
 while ARGV[i] do
-  local stem, names = ARGV[i], {}
+  local at, names = i, {}
+  local stem = ARGV[i]
+  if stem == '' then
+    i = i + 7
+  end
   local last = i + 1 + tonumber(ARGV[i + 1])
   for j = i + 2, last do
     names[#names + 1] = ARGV[j]
   end
   i = last + 1
 
-  local offset = find(names)
-  if offset then
-    local entry = entry_at(chat.log, offset)
+  if stem == '' then
+    carry_out = carry_out or longer()
+    local offset, outcome = carry_out(at, names)
     reply[#reply + 1] = offset
-    reply[#reply + 1] = entry and entry[2][4] or false
+    reply[#reply + 1] = outcome
   else
-    append(stem, names)
-    reply[#reply + 1] = chat.offset
-    reply[#reply + 1] = 1
+    local offset = find(names)
+    if offset then
+      reply[#reply + 1] = offset
+      reply[#reply + 1] = known(offset)
+    else
+      append(stem, names)
+      reply[#reply + 1] = chat.offset
+      reply[#reply + 1] = 1
+    end
   end
 end
 
+if box and box.secured then
+  box.settle()
+end
 if chat.offset > before then
   redis.call('HSET', chat.head, 'offset', int(chat.offset))
   prune()
@@ -94,7 +188,7 @@ prolong(chat, before == 0)
 for _, payload in ipairs(published) do
   local heard = redis.pcall('PUBLISH', channel, payload)
   if type(heard) == 'table' and heard.err then
-    return redis.error_reply('UNHEARD logged, but publishing failed')
+    return redis.error_reply('UNHEARD done, but publishing failed')
   end
 end
 return reply

@@ -1,4 +1,4 @@
--- Shared by every script: one chat's log and its beginning. It is put in front of the others before they are loaded.
+-- Shared by all scripts: one chat's log and its beginning. It is put in front of the others before they are loaded.
 --
 --   stream  log:{chat}   entries: id <offset>-0, fields k (event key) and p (sealed payload)
 --   hash    head:{chat}  epoch, offset of the last entry, prolonged (when the keys' expiry was last set), and the

@@ -1,0 +1,171 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/chatlog"
+	"eclipse/internal/wire"
+)
+
+// The bridge's calls of the outbox: leases are claimed and renewed, queues without a holder are found.
+
+const (
+	maxClaims  = 16 // under way at once
+	maxOrphans = 64 // taken over in one go
+	maxRenewed = 512
+)
+
+// Messages to the bridge about the outbox.
+type (
+	claimOf struct {
+		chatID string
+		from   *actor.PID
+	}
+	claimDone struct {
+		of     claimOf
+		result *claimed
+	}
+	renewed struct {
+		leases []chatlog.Lease
+		kept   []bool
+		err    error
+	}
+	orphansFound struct {
+		chatIDs []string
+		err     error
+	}
+)
+
+// step is what the log is asked to do.
+func step(r *messages.AppendRequest) chatlog.Append {
+	a := chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body, Notice: r.Notice}
+	if r.Queue != nil {
+		data, _ := proto.Marshal(r.Queue) // fails for invalid UTF-8 only, which no decoder lets in
+		a.Queue = &chatlog.Item{Name: r.Queue.Key, Data: data}
+	}
+	if r.Done != nil {
+		a.Done = &chatlog.Done{Name: r.Done.Key, Fence: r.Done.Fence, Reason: r.Done.Reason}
+	}
+	return a
+}
+
+// noteLease keeps the leases that this instance holds.
+func (b *bridge) noteLease(chatID string, fence uint64, left int) {
+	if fence == 0 || left == 0 {
+		delete(b.leases, chatID)
+		return
+	}
+	if b.leases == nil {
+		b.leases = make(map[string]uint64)
+	}
+	b.leases[chatID] = fence
+}
+
+func (b *bridge) runClaims() {
+	for b.claimsMade < maxClaims && len(b.claims) > 0 {
+		of := b.claims[0]
+		b.claims = b.claims[1:]
+		b.claimsMade++
+		b.router.outside(b.self, func() any {
+			ctx, cancel := b.call()
+			defer cancel()
+			return &claimDone{of, b.claim(ctx, of.chatID)}
+		}, func(error) any { return &claimDone{of, &claimed{failed: true}} })
+	}
+}
+
+// claim runs outside of Receive.
+func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
+	c, err := b.router.deps.Outbox.Claim(ctx, chatID, 0, claimMax)
+	if err != nil {
+		return &claimed{failed: true}
+	}
+	result := &claimed{fence: c.Fence, left: c.Left}
+	for _, item := range c.Items {
+		r := &messages.PersistRequest{}
+		if err := proto.Unmarshal(item.Data, r); err != nil || r.ChatId != chatID || r.Key != item.Name {
+			b.router.metrics.OutboxUnreadable.Inc()
+			b.router.log.Error("a queued message cannot be read; it stays where it is", "chat", shortChat(chatID))
+			continue
+		}
+		result.items = append(result.items, claimedItem{request: r, logged: wire.Position(item.Logged)})
+	}
+	return result
+}
+
+func (b *bridge) onClaimDone(d *claimDone) {
+	b.claimsMade--
+	if !d.result.failed {
+		b.noteLease(d.of.chatID, d.result.fence, d.result.left)
+	}
+	b.router.send(d.of.from, d.result)
+	b.runClaims()
+}
+
+// keepLeases renews what is held, early enough for two more tries.
+func (b *bridge) keepLeases(now time.Time) {
+	if b.renewing || len(b.leases) == 0 || now.Before(b.renewAt) {
+		return
+	}
+	b.renewAt = now.Add(b.router.cfg.Lease / 3)
+	leases := make([]chatlog.Lease, 0, len(b.leases))
+	for chatID, fence := range b.leases {
+		leases = append(leases, chatlog.Lease{ChatID: chatID, Fence: fence})
+	}
+	b.renewing = true
+	b.router.outside(b.self, func() any {
+		var kept []bool
+		for rest := leases; len(rest) > 0; rest = leases[len(kept):] {
+			ctx, cancel := b.call()
+			some, err := b.router.deps.Outbox.Renew(ctx, rest[:min(len(rest), maxRenewed)])
+			cancel()
+			if err != nil {
+				return &renewed{leases: leases, kept: kept, err: err}
+			}
+			kept = append(kept, some...)
+		}
+		return &renewed{leases: leases, kept: kept}
+	}, func(err error) any { return &renewed{err: err} })
+}
+
+func (b *bridge) onRenewed(r *renewed) {
+	b.renewing = false
+	for i, kept := range r.kept {
+		if l := r.leases[i]; !kept && b.leases[l.ChatID] == l.Fence {
+			delete(b.leases, l.ChatID)
+			if sub := b.subs.chats[l.ChatID]; sub != nil {
+				b.router.send(sub.pid, &leaseLost{l.Fence})
+			}
+		}
+	}
+}
+
+// findOrphans looks for queues whose holder has gone.
+func (b *bridge) findOrphans(now time.Time) {
+	if !b.router.durable || b.searching || now.Before(b.orphansAt) {
+		return
+	}
+	b.orphansAt = now.Add(b.router.cfg.OrphanCheck)
+	b.searching = true
+	b.router.outside(b.self, func() any {
+		ctx, cancel := b.call()
+		defer cancel()
+		chatIDs, err := b.router.deps.Outbox.Orphans(ctx, maxOrphans)
+		return &orphansFound{chatIDs, err}
+	}, func(err error) any { return &orphansFound{err: err} })
+}
+
+func (b *bridge) onOrphans(o *orphansFound) {
+	b.searching = false
+	if len(o.chatIDs) == 0 {
+		return
+	}
+	b.router.metrics.OutboxTakeovers.Add(float64(len(o.chatIDs)))
+	b.router.log.Info("queued messages without a holder are taken over", "chats", len(o.chatIDs))
+	b.router.sendRoot(&orphaned{o.chatIDs})
+}

@@ -1,0 +1,150 @@
+package actors
+
+import (
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/wire"
+)
+
+// An event's way into the log, and what happens while the log is away.
+
+// append hands an event to the log.
+func (c *chat) append(p *pendingAppend) {
+	p.since = time.Now()
+	c.send(p)
+	c.appends.add(p)
+	c.router.underway.Add(1)
+	if c.appends.away {
+		c.serve(p)
+		return
+	}
+	c.wakeIn(c.router.cfg.LogPatience)
+}
+
+func (c *chat) send(p *pendingAppend) {
+	c.router.bridge.request(&messages.AppendRequest{
+		ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body, Queue: p.queue, Done: p.done, Notice: p.notice,
+	}, c.self)
+}
+
+// onStep takes the answer to a step of log and outbox.
+func (c *chat) onStep(r *messages.AppendResult) {
+	fenced := r.Request.Done != nil && !c.onLeft(r)
+	p := c.appends.find(r.Request.Key)
+	switch {
+	case len(r.Request.Body) == 0:
+	case p == nil:
+		return
+	case fenced: // it is stored all the same, and may be shown
+		p.done, p.notice = nil, nil
+		c.send(p)
+	case r.Full:
+		c.appends.remove(p)
+		c.router.underway.Add(-1)
+	default:
+		c.onAppended(r, p)
+		return
+	}
+	if r.Request.Queue != nil {
+		c.onEntered(r)
+	}
+}
+
+// onAppended takes the log's answer to an event. It may be a repeat: another instance, or the API's own publish, was
+// first.
+func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
+	at := wire.Position{Epoch: r.Epoch, Offset: r.Offset}
+	key, id := p.key, p.id
+	if r.Repeat && r.Payload != nil { // known by an alias, perhaps: the log's entry is what counts
+		if first, err := wire.ParsePayload(r.Payload, c.id); err == nil {
+			key, id = first.Key, first.MessageID
+		}
+	}
+	_, delivered := c.recent.offset(key)
+	switch {
+	case !c.ready && r.Repeat: // its place may be before ours: the head will tell
+		c.early = append(c.early, r)
+		return
+	case c.ready && at.Epoch < c.sequence.epoch && !delivered: // logged in an epoch that has ended: nobody will hear of it
+		p.done, p.notice = nil, nil
+		c.send(p)
+		return
+	case !c.ready:
+		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
+	}
+	c.appends.away = false
+	c.accept(at, key, r.Payload) // a panic in it finds the append still waiting, and answers its sender
+	c.appends.remove(p)
+	c.router.underway.Add(-1)
+	if p.save != nil { // else it is no message, or its delivery has answered the sender
+		if _, delivered := c.recent.offset(key); !delivered && !c.sequence.behind(at) && r.Payload != nil {
+			c.echo(p.save, r.Payload)
+		}
+		if p.queue == nil {
+			c.finish(p.save, id, at)
+		}
+	}
+	if p.queue != nil {
+		c.onEntered(r)
+	}
+}
+
+// echo shows a message to those who sent it, since the place that it has is before they came.
+func (c *chat) echo(s *save, payload []byte) {
+	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
+	for _, connection := range s.waiting {
+		if m := c.members.find(connection); m != nil {
+			if f := c.visibleTo(m, full); f != nil {
+				c.router.send(m.pid, f)
+			}
+		}
+	}
+}
+
+// settle answers the sender of a message that has just been delivered, whoever put it into the log.
+func (c *chat) settle(key string, at wire.Position) {
+	if p := c.appends.find(key); p != nil && p.save != nil {
+		c.router.metrics.DeliveryLatency.Observe(time.Since(p.save.received).Seconds())
+		if p.queue != nil && !p.stored { // it is shown; what became of it, its own answer will tell
+			return
+		}
+		c.finish(p.save, p.id, at)
+		p.save = nil
+		return
+	}
+	c.settleElsewhere(key, at)
+}
+
+// serveUnlogged delivers without an offset what the log has kept waiting for too long.
+func (c *chat) serveUnlogged(now time.Time) {
+	if !c.appends.overdue(now, c.router.cfg.LogPatience) {
+		return
+	}
+	c.appends.away = true
+	c.welcomeAll()
+	for _, p := range c.appends.waiting {
+		c.serve(p)
+	}
+}
+
+// serve delivers an event to the sockets here although it has no place in the log. A message that nobody has stored yet
+// goes to the API first.
+func (c *chat) serve(p *pendingAppend) {
+	if p.served {
+		return
+	}
+	if p.queue != nil && !p.stored {
+		if s := p.save; s != nil && !s.posted {
+			c.post(s)
+		}
+		return
+	}
+	p.served = true
+	if _, known := c.recent.offset(p.key); !known {
+		c.recent.add(p.key, 0)
+		c.router.metrics.LogUnsequenced.Inc()
+		c.broadcast(p.body, false)
+	}
+	c.settle(p.key, wire.Position{})
+}

@@ -1,0 +1,258 @@
+package actors
+
+import (
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/metrics"
+	"eclipse/internal/wire"
+)
+
+// The outbox as a message's senders see it. What the API does not store in time enters the outbox and is acknowledged
+// as accepted. What is stored, or refused for good, leaves it, and every socket that waits is told, on any instance.
+
+// accepts tells whether a message that is acknowledged as accepted would survive a crash now.
+func (c *chat) accepts() bool { return c.router.durable && !c.router.logDown.Load() }
+
+// enter lets a message into the outbox; onEntered takes the answer. Again for one that is in it: that tells what has
+// become of it.
+func (c *chat) enter(s *save) {
+	if s.entering {
+		return
+	}
+	s.entering, s.enteredAt = true, time.Now()
+	if s.live() {
+		c.appendLive(s)
+		return
+	}
+	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s)}, c.self)
+}
+
+// queued is what the outbox keeps of a message: what any instance needs to post it.
+func (c *chat) queued(s *save) *messages.PersistRequest {
+	q := copyOf(s.request)
+	q.Accepted = true
+	q.BatchOnly = q.BatchOnly || c.router.route.Load() == routeBatch
+	if s.handed && !q.BatchOnly { // a call of the old route may be under way for so long
+		q.NotBefore = time.Now().Add(c.router.cfg.SaveTimeout).UnixMilli()
+	}
+	return q
+}
+
+// copyOf copies a request: persistence may read the one that it was given.
+func copyOf(r *messages.PersistRequest) *messages.PersistRequest {
+	return &messages.PersistRequest{
+		ChatId: r.ChatId, Id: r.Id, ClientMessageId: r.ClientMessageId, Content: r.Content, Role: r.Role, UserId: r.UserId,
+		SentAt: r.SentAt, Key: r.Key, Accepted: r.Accepted, BatchOnly: r.BatchOnly, Live: r.Live,
+		AfterEpoch: r.AfterEpoch, AfterOffset: r.AfterOffset, NotBefore: r.NotBefore,
+	}
+}
+
+// outside tells whether a message is on its way to the API with no durable place.
+func outsideOutbox(s *save) bool { return s.posted && !s.entering && !s.accepted }
+
+// enterLate lets in what the API has not stored within the patience, and what follows it.
+func (c *chat) enterLate(now time.Time) {
+	at, ok := c.saves.firstDue(c.router.cfg.AcceptPatience, outsideOutbox)
+	if ok && !now.Before(at) && c.accepts() {
+		c.enterAll()
+	}
+}
+
+func (c *chat) enterAll() {
+	for _, s := range c.saves.each(outsideOutbox) {
+		c.enter(s)
+	}
+}
+
+// onEntered takes the answer to a step that lets a message in.
+func (c *chat) onEntered(r *messages.AppendResult) {
+	s := c.saves.underway[r.Request.Queue.Key]
+	if s != nil {
+		s.entering = false
+	}
+	at := wire.Position{Epoch: r.Epoch, Offset: r.Offset}
+	switch {
+	case r.Full:
+		c.router.metrics.Drop(metrics.DropUnstoredOverflow)
+		if s != nil && !s.handed && !s.accepted {
+			c.fail(s, errOverloaded())
+		}
+	case r.Repeat && !r.Queued: // the API has had it
+		c.outbox.left = int(r.Left)
+		c.onEnteredLate(s, r.Payload, at)
+	default:
+		c.onQueued(s, r, at)
+	}
+}
+
+// onEnteredLate takes a message that the log knows and the outbox does not: it was stored. Only of one that was shown
+// before, the API has to be asked: it may have been refused.
+func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
+	switch {
+	case s == nil:
+	case s.live():
+		if s.at = at; !s.posted {
+			c.post(s)
+		}
+	default:
+		id := s.request.Id
+		if first, err := wire.ParsePayload(payload, c.id); err == nil {
+			id = first.MessageID
+		}
+		c.finish(s, id, at)
+	}
+}
+
+// onQueued notes that a message stands in the outbox.
+func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
+	first := c.outbox.left == 0
+	c.outbox.learn(r.Fence, int(r.Left))
+	if s != nil {
+		if s.live() {
+			s.at = at
+		}
+		c.accepted(s)
+	}
+	if first { // what follows in this chat waits behind it
+		c.enterAll()
+	}
+	switch {
+	case c.outbox.fence == 0:
+		c.withdrawAll()
+		c.wakeIn(c.router.cfg.AcceptCheck)
+	case s != nil && c.outbox.hold(s):
+		if s.handed {
+			c.router.persistence.send(&keep{c.id, s.key})
+		}
+		c.feed()
+	case s == nil || c.outbox.short(): // its senders were answered meanwhile, or there are others in the queue
+		c.claim()
+	}
+}
+
+// accepted tells a message's senders that it will be stored, whatever happens here.
+func (c *chat) accepted(s *save) {
+	if s.accepted {
+		return
+	}
+	s.accepted = true
+	c.router.underway.Add(-1) // nothing is lost if this instance goes now
+	c.router.acceptedBytes.Add(int64(len(s.request.Content)))
+	c.router.metrics.OutboxHeld.Inc()
+	c.router.metrics.OutboxAccepted.Inc()
+	for _, connection := range s.waiting {
+		c.ackAccepted(connection, s)
+	}
+}
+
+func (c *chat) ackAccepted(connection uint64, s *save) {
+	c.ack(connection, s.clientID, s.request.Id, wire.AckAccepted, s.at)
+}
+
+// onStored takes a message out of the outbox that the API has. One that was not shown yet gets its place in the log in
+// the same step.
+func (c *chat) onStored(s *save, id string, p *pendingAppend) {
+	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence}
+	notice := wire.Notice{Type: wire.TypeOutboxStored, Key: s.key, ID: id}.Encode()
+	c.outbox.leave(s.key)
+	if p != nil {
+		p.done, p.notice = done, notice
+		c.append(p)
+		return
+	}
+	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
+}
+
+// onRefused takes a message out of the outbox that the API will never store. If it was shown, a frame says so.
+func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
+	c.router.metrics.OutboxDead.Inc()
+	c.router.log.Warn("the API refused an accepted message for good; it is among the dead letters", "chat", shortChat(c.id), "id", s.request.Id, "code", string(e.Code))
+	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence, Reason: string(e.Code) + ": " + reason}
+	notice := wire.Notice{Type: wire.TypeOutboxFailed, Key: s.key, Code: e.Code}.Encode()
+	c.outbox.leave(s.key)
+	if s.live() {
+		body := wire.MessageFailedBody(c.id, s.clientID, s.request.Id, e.Code, time.Now())
+		c.append(&pendingAppend{key: wire.FailedKey(s.request.Id), body: body, done: done, notice: notice})
+	} else {
+		c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
+	}
+	c.fail(s, e)
+}
+
+// onLeft takes the answer to a step that takes a message out. It returns false when nothing was done, since another
+// instance holds the lease by now and answers for the message.
+func (c *chat) onLeft(r *messages.AppendResult) bool {
+	key := r.Request.Done.Key
+	c.outbox.gone(key)
+	if r.Fenced {
+		c.router.metrics.OutboxFenced.Inc()
+		c.lose()
+		return false
+	}
+	c.outbox.learn(r.Fence, int(r.Left))
+	if s := c.saves.underway[key]; s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
+		c.finish(s, s.request.Id, s.at)
+	}
+	if c.outbox.short() {
+		c.claim()
+	}
+	c.feed()
+	return true
+}
+
+// onNotice learns what became of a message at another instance.
+func (c *chat) onNotice(n wire.Notice) {
+	if n.Type == wire.TypeOutboxQueued {
+		c.outbox.left = max(c.outbox.left, 1)
+		if c.outbox.fence != 0 {
+			c.claim()
+		}
+		return
+	}
+	s := c.saves.underway[n.Key]
+	if s == nil || c.outbox.fence != 0 {
+		return
+	}
+	if n.Type == wire.TypeOutboxFailed {
+		c.fail(s, wire.NewError(n.Code, ""))
+		return
+	}
+	at := s.at
+	if offset, known := c.recent.offset(wire.MessageKey(n.ID)); known {
+		at = wire.Position{Epoch: c.sequence.epoch, Offset: offset}
+	}
+	c.finish(s, n.ID, at)
+}
+
+// settleElsewhere answers the senders of an accepted message that another instance has stored and logged.
+func (c *chat) settleElsewhere(key string, at wire.Position) {
+	for _, s := range c.saves.underway {
+		if s.accepted && !s.live() && c.outbox.fence == 0 && wire.MessageKey(s.request.Id) == key {
+			c.finish(s, s.request.Id, at)
+			return
+		}
+	}
+}
+
+// askAgain asks after accepted messages that another instance has to post, since a notice can be lost.
+func (c *chat) askAgain(now time.Time) {
+	if c.outbox.fence != 0 {
+		return
+	}
+	for _, s := range c.saves.each(func(s *save) bool { return s.accepted && !s.entering }) {
+		if now.Sub(s.enteredAt) >= c.router.cfg.AcceptCheck {
+			c.enter(s)
+		}
+	}
+}
+
+// enterAnew lets everything in again that was accepted here: the outbox was lost with the log.
+func (c *chat) enterAnew() {
+	c.outbox.lose()
+	c.outbox.left = 0
+	for _, s := range c.saves.each(func(s *save) bool { return s.accepted }) {
+		c.router.metrics.OutboxReentered.Inc()
+		c.enter(s)
+	}
+}

@@ -1,0 +1,83 @@
+package actors
+
+import "slices"
+
+// outbox is what a chat knows of its queue of accepted messages. It is plain data: the chat tells it what the store
+// answered and does what it says.
+//
+// The queue itself stands beside the log, where any instance lets messages in. Only the one that holds the chat's
+// lease posts them, in the order of the queue.
+type outbox struct {
+	fence   uint64          // of the lease that this instance holds, 0 = none
+	left    int             // messages queued, as far as is known
+	held    []*save         // under the lease: the front of the queue, in its order
+	leaving map[string]bool // keys of those whose step out of the queue is under way
+
+	claiming bool // a claim is under way
+	again    bool // claim once more when it is back
+}
+
+// feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
+// room for others; claimMax is how many of the queue are kept at hand.
+const (
+	feedWindow = 32
+	claimMax   = 256
+)
+
+// learn takes what a step told: the lease that is held after it and how many messages are queued.
+func (o *outbox) learn(fence uint64, left int) {
+	if fence != o.fence {
+		o.held = nil // another lease: what it covers is listed anew
+	}
+	o.fence, o.left = fence, left
+}
+
+// hold adds a message that has entered under our lease. It returns false when the queue has others that are not known
+// here: then it has to be claimed, so that none overtakes another.
+func (o *outbox) hold(s *save) bool {
+	if slices.Contains(o.held, s) {
+		return len(o.held) == o.left
+	}
+	if o.fence == 0 || len(o.held)+1 != o.left {
+		return false
+	}
+	o.held = append(o.held, s)
+	return true
+}
+
+// holds tells whether this instance has to post a message.
+func (o *outbox) holds(s *save) bool { return o.fence != 0 && slices.Contains(o.held, s) }
+
+// next returns the messages at the front of the queue that persistence may be given.
+func (o *outbox) next() []*save { return o.held[:min(len(o.held), feedWindow)] }
+
+// short tells whether more of the queue is wanted at hand.
+func (o *outbox) short() bool {
+	return o.fence != 0 && len(o.held) < feedWindow && len(o.held)+len(o.leaving) < o.left
+}
+
+// leave notes that a step which takes a message out is under way.
+func (o *outbox) leave(key string) {
+	if o.leaving == nil {
+		o.leaving = make(map[string]bool)
+	}
+	o.leaving[key] = true
+}
+
+// gone notes that such a step has ended.
+func (o *outbox) gone(key string) {
+	if delete(o.leaving, key); len(o.leaving) == 0 {
+		o.leaving = nil
+	}
+	o.held = slices.DeleteFunc(o.held, func(s *save) bool { return s.key == key })
+	if len(o.held) == 0 {
+		o.held = nil
+	}
+}
+
+// lose gives the lease up and returns what was held under it.
+func (o *outbox) lose() []*save {
+	held := o.held
+	o.fence, o.held = 0, nil
+	return held
+}

@@ -1,0 +1,93 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"eclipse/internal/chatlog"
+	"eclipse/internal/wire"
+)
+
+// logged puts a message into a chat's log that was made some time ago; "" for the age: it does not say when.
+func (f *fixture) logged(chatID, id string, age time.Duration) {
+	f.t.Helper()
+	body := fmt.Sprintf(`{"type":"message","data":{"id":%q,"content":%q,"role":"user","timestamp":"t","sender":{"id":"x","email":"x@example.com"}},"timestamp":%q}`,
+		id, id, wire.Timestamp(time.Now().Add(-age)))
+	a := f.log.Append(context.Background(), []chatlog.Append{{ChatID: chatID, Key: wire.MessageKey(id), Body: []byte(body)}})
+	if a[0].Err != nil {
+		f.t.Fatal(a[0].Err)
+	}
+}
+
+func replaying(t testing.TB) *fixture {
+	m := chatlog.NewMemory(chatlog.Options{})
+	t.Cleanup(func() { m.Close() })
+	cfg := quick()
+	cfg.ReplayAge, cfg.ReplayMax = 10*time.Minute, 5
+	return start(t, cfg, newAPI(), m)
+}
+
+// An old client that comes back is sent what is young enough, in order, before anything live, and no word about it.
+func TestOldClientsAreReplayed(t *testing.T) {
+	f := replaying(t)
+	f.logged("c1", "gone", time.Hour)
+	f.logged("c1", "old", 11*time.Minute)
+	f.logged("c1", "a", 9*time.Minute)
+	f.logged("c1", "b", time.Minute)
+	old := f.connect("c1", "anon_1")
+	old.hears("message", 2)
+	old.say("live")
+	old.hears("message", 3)
+	if got := old.contents(); !slices.Equal(got, []string{"a", "b", "live"}) {
+		t.Errorf("heard %q", got)
+	}
+	if n := old.count("resumed", "error"); n != 0 {
+		t.Errorf("%d frames about it", n)
+	}
+	if first := old.all()[0]; first["type"] != "connected" {
+		t.Errorf("first %v", first)
+	}
+	for _, m := range old.of("message")[:2] {
+		if email := data(m)["sender"].(map[string]any)["email"]; email != nil {
+			t.Errorf("an anonymous socket was shown %v", email)
+		}
+	}
+	if late := f.connect("c1", "u1", signedIn, part2); late.count("message") != 0 {
+		t.Error("a client that can ask was sent what it did not ask for")
+	}
+}
+
+func TestOldClientsAreReplayedSoMuch(t *testing.T) {
+	f := replaying(t)
+	for i := range 8 {
+		f.logged("c1", fmt.Sprint(i), time.Minute)
+	}
+	old := f.connect("c1", "anon_1")
+	old.hears("message", 5)
+	if got := old.contents(); !slices.Equal(got, []string{"3", "4", "5", "6", "7"}) {
+		t.Errorf("heard %q", got)
+	}
+}
+
+// Frames that only part 2 has never reach an old client: not live, not replayed.
+func TestOldClientsHearOfNoFailure(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	f := store.instance(t, api, live, func(c *Config) { c.ReplayAge, c.ReplayMax = time.Minute, 10 })
+	f.routed(routeBatch)
+	old, ada := f.connect("c1", "anon_1"), f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = rejected })
+	ada.sayID("one", "id-1")
+	ada.hears("message_failed", 1)
+	api.set(func() { api.fail = nil })
+	ada.sayID("two", "id-2")
+	later := f.connect("c1", "anon_2")
+	for _, c := range []*client{old, later} {
+		c.hears("message", 2)
+		if n := c.count("message_failed"); n != 0 {
+			t.Errorf("%d failures told", n)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package chatlog
+
+import (
+	"slices"
+	"sort"
+	"time"
+)
+
+// memoryQueue is one chat's outbox in memory: plain data, no locks, no clock.
+type memoryQueue struct {
+	items []queuedItem      // by seq
+	seqs  map[string]uint64 // by name
+	seq   uint64            // the last that was given
+	used  time.Time         // when it became empty
+
+	holder string
+	fence  uint64
+	until  time.Time // zero: the lease ended with the last message; who held it still knows its fence
+}
+
+type queuedItem struct {
+	Item
+	seq uint64
+}
+
+// next is the number after one that was given: it rises also beyond what a forgotten queue gave.
+func next(previous uint64, now time.Time) uint64 { return max(previous+1, uint64(now.UnixMilli())) }
+
+func (q *memoryQueue) has(name string) bool {
+	_, ok := q.seqs[name]
+	return ok
+}
+
+// push puts a message at the end.
+func (q *memoryQueue) push(item Item, now time.Time) {
+	if q.seqs == nil {
+		q.seqs = make(map[string]uint64)
+	}
+	q.seq = next(q.seq, now)
+	q.items = append(q.items, queuedItem{item, q.seq})
+	q.seqs[item.Name] = q.seq
+}
+
+// remove takes a message out; without the last one the lease ends.
+func (q *memoryQueue) remove(name string, now time.Time) (Item, bool) {
+	seq, ok := q.seqs[name]
+	if !ok {
+		return Item{}, false
+	}
+	i := q.behind(seq - 1)
+	item := q.items[i].Item
+	delete(q.seqs, name)
+	if i == 0 { // the usual one goes without moving the others
+		q.items[0] = queuedItem{}
+		q.items = q.items[1:]
+	} else {
+		q.items = slices.Delete(q.items, i, i+1)
+	}
+	if len(q.items) == 0 {
+		q.items, q.seqs, q.until, q.used = nil, nil, time.Time{}, now
+	}
+	return item, true
+}
+
+// behind is the index of the first message after a sequence number.
+func (q *memoryQueue) behind(seq uint64) int {
+	return sort.Search(len(q.items), func(i int) bool { return q.items[i].seq > seq })
+}
+
+// after returns messages with the log's entries that their names find; the log may be nil.
+func (q *memoryQueue) after(seq uint64, limit int, log *history) []Queued {
+	rest := q.items[q.behind(seq):]
+	rest = rest[:min(len(rest), limit)]
+	found := make([]Queued, len(rest))
+	for i, item := range rest {
+		found[i] = Queued{Item: item.Item, Seq: item.seq}
+		if log == nil {
+			continue
+		}
+		if offset, known := log.keys.find(item.Name); known {
+			found[i].Logged = Position{log.epoch, offset}
+		}
+	}
+	return found
+}
+
+// current tells whether nobody took the lease since the holder got this fence.
+func (q *memoryQueue) current(holder string, fence uint64) bool {
+	return q.holder == holder && q.fence == fence && fence != 0
+}
+
+// held is the fence of the holder's lease, also of one that ended but that nobody took; 0 = it has none.
+func (q *memoryQueue) held(holder string) uint64 {
+	if q.holder != holder || q.until.IsZero() {
+		return 0
+	}
+	return q.fence
+}
+
+// taken tells whether another holder's lease lasts.
+func (q *memoryQueue) taken(holder string, now time.Time) bool {
+	return q.holder != holder && q.until.After(now)
+}
+
+// lease gives the lease to a holder, or prolongs its own.
+func (q *memoryQueue) lease(holder string, now time.Time, lasts time.Duration) {
+	if q.held(holder) == 0 {
+		q.holder, q.fence = holder, next(q.fence, now)
+	}
+	q.until = now.Add(lasts)
+}
+
+func (q *memoryQueue) state(holder string) OutboxState {
+	return OutboxState{Fence: q.held(holder), Left: len(q.items)}
+}
