@@ -23,10 +23,11 @@ type pendingAppend struct {
 	save    *save  // the message that it belongs to and whose sender waits; nil for other events
 	id      string // the message's id
 
-	queue  *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
-	stored bool                     // but the API has it by now
-	done   *messages.OutboxDone     // it leaves the outbox in the same step
-	notice []byte
+	queue    *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
+	stored   bool                     // but the API has it by now
+	regained bool                     // the API had it and the log, as far as is known, had not
+	done     *messages.OutboxDone     // it leaves the outbox in the same step
+	notice   []byte
 }
 
 func (a *appends) add(p *pendingAppend) {

@@ -40,6 +40,7 @@ type chat struct {
 	appends  appends
 	saves    saves
 	outbox   outbox
+	history  *history  // nil until the API is asked for what was lost
 	claimAt  time.Time // when a failed claim is tried again
 
 	presence presence
@@ -93,6 +94,8 @@ func (c *chat) Receive(ctx actor.Context) {
 		c.onRead(m)
 	case *claimed:
 		c.onClaimed(m)
+	case *reconciled:
+		c.onReconciled(m)
 	case *leaseLost:
 		c.onLeaseLost(m.fence)
 	case *adopt:

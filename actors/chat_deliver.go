@@ -46,6 +46,7 @@ func (c *chat) onHead(h *head) {
 	case c.sequence.behind(at):
 		c.readLog()
 	}
+	c.reconcile()
 }
 
 // onPayload takes what came over the chat's channel.
@@ -219,6 +220,9 @@ func (c *chat) onRead(r *messages.ReadResult) {
 	switch {
 	case r.Request.UnnamedFor != "":
 		c.onSought(r)
+		return
+	case r.Request.Reconcile:
+		c.onTail(r)
 		return
 	case r.Request.Connection != 0:
 		c.onReplayRead(r)

@@ -74,6 +74,9 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
 	}
 	c.appends.away = false
+	if p.regained && !r.Repeat {
+		c.router.metrics.LogReconciled.Inc()
+	}
 	c.accept(at, key, r.Payload) // a panic in it finds the append still waiting, and answers its sender
 	c.appends.remove(p)
 	c.router.underway.Add(-1)

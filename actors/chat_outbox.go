@@ -12,7 +12,9 @@ import (
 // as accepted. What is stored, or refused for good, leaves it, and every socket that waits is told, on any instance.
 
 // accepts tells whether a message that is acknowledged as accepted would survive a crash now.
-func (c *chat) accepts() bool { return c.router.durable && !c.router.logDown.Load() }
+func (c *chat) accepts() bool {
+	return c.router.durable && c.router.cfg.AcceptPatience > 0 && !c.router.logDown.Load()
+}
 
 // enter lets a message into the outbox; onEntered takes the answer. Again for one that is in it: that tells what has
 // become of it.

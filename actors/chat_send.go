@@ -96,7 +96,15 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	}
 	c.saves.begin(s) // last, so that a panic before leaves nothing behind that would wait for ever
 	c.router.underway.Add(1)
-	c.wakeIn(c.router.cfg.AcceptPatience)
+	c.wakeIn(c.patience())
+}
+
+// patience is how long a message may be under way before something has to be done.
+func (c *chat) patience() time.Duration {
+	if c.accepts() {
+		return c.router.cfg.AcceptPatience
+	}
+	return c.router.cfg.SavePatience
 }
 
 // post sends a message on its way to the API. The old API publishes what it stores by itself, so whoever hears that may

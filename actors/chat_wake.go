@@ -118,7 +118,7 @@ func (c *chat) dueOfSaves(now time.Time, due func(time.Time)) {
 			due(maxTime(at, now.Add(wakeAtLeast)))
 		}
 	}
-	if c.router.durable {
+	if c.accepts() {
 		soonest(c.router.cfg.AcceptPatience, outsideOutbox)
 	}
 	soonest(c.router.cfg.LogPatience, func(s *save) bool { return s.asking && !s.accepted })

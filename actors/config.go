@@ -25,7 +25,7 @@ type Config struct {
 	ReplayMax int           // how many at most
 
 	Live           bool          // messages are shown before they are stored, where the API has the batch route
-	AcceptPatience time.Duration // how long the API may take before a message enters the outbox, default 2 s
+	AcceptPatience time.Duration // how long the API may take before a message enters the outbox, default 2 s, negative: it never does, and is refused
 	AcceptCheck    time.Duration // how often accepted messages that another instance posts are asked after, default 5 s
 	Lease          time.Duration // how long a lease lasts, the same as the store's; renewed at a third, default 5 s
 	OrphanCheck    time.Duration // how often queues without a holder are looked for, default 2 s

@@ -152,6 +152,8 @@ type fakeAPI struct {
 	hang    chan struct{}   // calls wait for it
 	publish func(chatID string, payload []byte)
 	user    nextapi.User
+	history map[string][]nextapi.Row // of the history route, nil = there is none
+	asked   int                      // how often it was asked
 }
 
 func newAPI() *fakeAPI {
@@ -241,6 +243,26 @@ func (a *fakeAPI) User(context.Context, string) (nextapi.User, nextapi.Result) {
 		return nextapi.User{}, *a.fail
 	}
 	return a.user, nextapi.Result{Class: nextapi.Stored, Status: 200}
+}
+
+// After is the history route, which this API has when it keeps history.
+func (a *fakeAPI) After(_ context.Context, chatID, after string, limit int) ([]nextapi.Row, nextapi.Result) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.history == nil {
+		return nil, nextapi.Result{Class: nextapi.Missing, Status: 404}
+	}
+	a.asked++
+	rows := a.history[chatID]
+	if after == "" {
+		return rows[max(0, len(rows)-limit):], nextapi.Result{Class: nextapi.Stored, Status: 200}
+	}
+	at := slices.IndexFunc(rows, func(r nextapi.Row) bool { return r.ID == after })
+	if at < 0 {
+		return nil, nextapi.Result{Class: nextapi.Rejected, Status: 404}
+	}
+	rows = rows[at+1:]
+	return rows[:min(limit, len(rows))], nextapi.Result{Class: nextapi.Stored, Status: 200}
 }
 
 func (a *fakeAPI) set(change func()) {

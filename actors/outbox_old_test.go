@@ -102,6 +102,7 @@ func TestOldAPITakeoverWaitsForTheCall(t *testing.T) {
 	ada.sayID("one", "id-1")
 	ada.hearsAcks("id-1", "accepted")
 	f.Router.Close()
+	eventually(t, "its call has ended", func() bool { api.mu.Lock(); defer api.mu.Unlock(); return api.calls > 0 })
 	api.set(func() { api.hang, api.fail = nil, nil })
 	other := store.instance(t, api, patience)
 	bob := other.connect("c1", "bob", signedIn, part2)

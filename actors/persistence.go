@@ -31,6 +31,7 @@ type persistence struct {
 	probeAt time.Time // when the API is asked for the batch route (again), zero = not at all
 	wakeAt  time.Time
 	users   users
+	gaps    gaps
 }
 
 // Which of its routes the API stores by.
@@ -82,6 +83,10 @@ func (p *persistence) Receive(ctx actor.Context) {
 		p.onUserRequest(m, ctx.Sender())
 	case *userFound:
 		p.onUserFound(m)
+	case *reconcile:
+		p.onReconcile(m, ctx.Sender())
+	case *historyFound:
+		p.onHistory(m)
 	case *wake:
 		p.onWake(time.Now())
 	case *actor.Started:
@@ -200,7 +205,7 @@ func (p *persistence) holdBack(s *queued, now time.Time) {
 
 // patience is how long the API may be down before a new message is not tried at all first.
 func (p *persistence) patience() time.Duration {
-	if p.router.durable {
+	if p.router.durable && p.router.cfg.AcceptPatience > 0 {
 		return p.router.cfg.AcceptPatience
 	}
 	return p.router.cfg.SavePatience

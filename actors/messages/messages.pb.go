@@ -1095,6 +1095,7 @@ type ReadRequest struct {
 	Max           uint32                 `protobuf:"varint,4,opt,name=max,proto3" json:"max,omitempty"`
 	Connection    uint64                 `protobuf:"varint,5,opt,name=connection,proto3" json:"connection,omitempty"`                  // whom the answer is for, 0 = the chat itself; handed back
 	UnnamedFor    string                 `protobuf:"bytes,6,opt,name=unnamed_for,json=unnamedFor,proto3" json:"unnamed_for,omitempty"` // only entries that no alias finds, to find the one that this message became; handed back
+	Reconcile     bool                   `protobuf:"varint,7,opt,name=reconcile,proto3" json:"reconcile,omitempty"`                    // to find the last message, after which the API is asked what else it has; handed back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1169,6 +1170,13 @@ func (x *ReadRequest) GetUnnamedFor() string {
 		return x.UnnamedFor
 	}
 	return ""
+}
+
+func (x *ReadRequest) GetReconcile() bool {
+	if x != nil {
+		return x.Reconcile
+	}
+	return false
 }
 
 // ReadResult answers a ReadRequest.
@@ -1519,7 +1527,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x04left\x18\b \x01(\rR\x04left\x12\x16\n" +
 	"\x06fenced\x18\t \x01(\bR\x06fenced\x12\x12\n" +
 	"\x04full\x18\n" +
-	" \x01(\bR\x04full\"\xa7\x01\n" +
+	" \x01(\bR\x04full\"\xc5\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1529,7 +1537,8 @@ const file_messages_proto_rawDesc = "" +
 	"connection\x18\x05 \x01(\x04R\n" +
 	"connection\x12\x1f\n" +
 	"\vunnamed_for\x18\x06 \x01(\tR\n" +
-	"unnamedFor\"\xba\x01\n" +
+	"unnamedFor\x12\x1c\n" +
+	"\treconcile\x18\a \x01(\bR\treconcile\"\xba\x01\n" +
 	"\n" +
 	"ReadResult\x12.\n" +
 	"\arequest\x18\x01 \x01(\v2\x14.eclipse.ReadRequestR\arequest\x12\x16\n" +

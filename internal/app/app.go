@@ -43,7 +43,7 @@ type App struct {
 	ops     net.Listener
 }
 
-// store is the ordered log with its bus: in memory or on Redis.
+// store is the ordered log with its outbox and bus: on Redis, or in a file of a router that runs alone.
 type store interface {
 	chatlog.Log
 	chatlog.Outbox
@@ -59,9 +59,10 @@ func (a *App) MetricsAddr() string { return a.ops.Addr().String() }
 func New(cfg config.Config, o Options) (a *App, err error) {
 	a = &App{cfg: cfg, log: o.Log, out: o.Out, metrics: metrics.New()}
 	a.metrics.Version(o.Version)
+	started := a // a is nil where New fails
 	defer func() {
 		if err != nil {
-			a.release()
+			started.release()
 		}
 	}()
 	for _, warning := range cfg.Warnings() {
@@ -98,7 +99,7 @@ func New(cfg config.Config, o Options) (a *App, err error) {
 func openStore(cfg *config.Config, log *slog.Logger) (store, error) {
 	o := chatlog.Options{Window: cfg.LogWindow}
 	if cfg.Redis() == "" {
-		return chatlog.NewMemory(o), nil
+		return openDisk(filepath.Join(cfg.DataDir, "router.db"), o, log)
 	}
 	r, err := chatlog.NewRedis(chatlog.RedisOptions{URL: cfg.Redis().Reveal(), Options: o, ClientName: "eclipse", Logger: log})
 	if err != nil {
@@ -106,6 +107,17 @@ func openStore(cfg *config.Config, log *slog.Logger) (store, error) {
 	}
 	go warnOfEviction(r, log)
 	return r, nil
+}
+
+func openDisk(path string, o chatlog.Options, log *slog.Logger) (store, error) {
+	d, err := chatlog.OpenDisk(path, o, log)
+	if errors.Is(err, chatlog.ErrInUse) {
+		return nil, fmt.Errorf("%w; stop it, or set DATA_DIR to another directory", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the log of a router without Redis: %w", err)
+	}
+	return d, nil
 }
 
 // warnOfEviction asks Redis whether it may throw the log away when memory runs out.
@@ -138,12 +150,16 @@ func (a *App) openAPI() (*nextapi.Client, error) {
 }
 
 func (a *App) actorConfig() actors.Config {
-	return actors.Config{
+	c := actors.Config{
 		MaxQueueBytes: a.cfg.MaxQueueBytes, BatchMax: a.cfg.BatchMax, APIConcurrency: a.cfg.APIConcurrency,
 		SaveTimeout: a.cfg.SaveTimeout, SavePatience: a.cfg.SavePatience,
 		ReplayAge: a.cfg.ReplayAge, ReplayMax: a.cfg.ReplayMax,
 		Live: a.cfg.Delivery == config.Live, AcceptPatience: a.cfg.AcceptPatience,
 	}
+	if c.AcceptPatience == 0 {
+		c.AcceptPatience = -1 // there 0 is the default
+	}
+	return c
 }
 
 func (a *App) gatewayOptions() gateway.Options {
@@ -233,7 +249,7 @@ func (a *App) announce() {
 		fmt.Fprintf(a.out, "  No NEXT_API_URL: an embedded API keeps messages in %s\n", a.cfg.DataDir)
 	}
 	if a.cfg.Redis() == "" {
-		fmt.Fprintf(a.out, "  No REDIS_URL: this instance runs alone, its log in memory\n")
+		fmt.Fprintf(a.out, "  No REDIS_URL: this instance runs alone and keeps its log in %s\n", a.cfg.DataDir)
 	}
 	fmt.Fprintf(a.out, "\n")
 }

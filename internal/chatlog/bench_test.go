@@ -80,6 +80,41 @@ func BenchmarkRedisAppend(b *testing.B) {
 	}
 }
 
+// BenchmarkOutbox counts one message, queued and then committed, as an operation.
+func BenchmarkOutbox(b *testing.B) {
+	for _, batch := range []int{1, 100} {
+		b.Run(fmt.Sprint("memory/batch=", batch), func(b *testing.B) { benchOutbox(b, NewMemory(Options{}), batch) })
+		b.Run(fmt.Sprint("redis/batch=", batch), func(b *testing.B) {
+			server := redistest.Start(b)
+			r := dialRedis(b, server, Options{})
+			cpu := serverCPU(server)
+			benchOutbox(b, r, batch)
+			b.ReportMetric((serverCPU(server)-cpu)*1e6/float64(b.N), "redis-µs/op")
+		})
+	}
+}
+
+func benchOutbox(b *testing.B, c client, batch int) {
+	b.ReportAllocs()
+	for done := 0; done < b.N; {
+		items := benchEvents(1, min(batch, b.N-done), int64(done))
+		queue := make([]Append, len(items))
+		for i, item := range items {
+			queue[i] = Append{ChatID: item.ChatID, Aliases: item.Aliases, Queue: &Item{Name: item.Aliases[0], Data: benchBody}}
+		}
+		queued := c.Append(soon(b), queue)
+		for i := range items {
+			items[i].Done = &Done{Name: items[i].Aliases[0], Fence: queued[i].Outbox.Fence}
+		}
+		for _, got := range c.Append(soon(b), items) {
+			if got.Err != nil || got.Repeat {
+				b.Fatalf("%+v", got)
+			}
+		}
+		done += len(items)
+	}
+}
+
 func serverCPU(server *redistest.Server) float64 {
 	total := 0.0
 	for _, m := range regexp.MustCompile(`used_cpu_(?:sys|user):([\d.]+)`).FindAllStringSubmatch(server.Do("INFO", "cpu"), -1) {

@@ -1,13 +1,14 @@
-// Package chatlog keeps the ordered log of each chat and the pub/sub bus beside it, so that many instances act as
-// one. There are two implementations with one contract suite: Memory (one process) and Redis.
+// Package chatlog keeps the ordered log of each chat, the outbox and the pub/sub bus beside it, so that many instances
+// act as one. There are three implementations with one contract suite: Redis, Disk (one router, a file) and Memory
+// (one process, nothing lasts).
 //
 // A log is an epoch and entries with offsets 1, 2, 3 … without holes. Appending is one atomic step: a known event
 // key answers with the entry that has it; otherwise the next offset is taken, the entry is logged and published
 // on the chat's channel, sealed with its offset and epoch. Epochs are strings of fixed length that compare as bytes;
 // the greater one wins. An epoch begins anew when any of a chat's keys was lost.
 //
-// Who may call: the bridge actor, from goroutines outside Receive. Calls on Redis block up to their context's deadline
-// (ten seconds without one), calls on Memory never. It imports nothing of ours. It never retries, and drops nothing:
+// Who may call: the bridge actor, from goroutines outside Receive. Calls on Redis and Disk block up to their context's
+// deadline (ten seconds without one), calls on Memory never. It imports nothing of ours. It never retries, and drops nothing:
 // what could not be done is an error, and the caller decides. Only what is published while a feed is down is not heard.
 //
 // Event keys are known for at least KeyAge, a log as a whole for at least Retention after its last use, and the last
@@ -92,8 +93,8 @@ type Publication struct {
 
 // Bus is the pub/sub beside the log.
 type Bus interface {
-	// Publish sends each payload to every subscriber of its chat's channel, at most once. Memory delivers to the
-	// other feeds only; Redis also to our own (the receiver drops its own echo by the origin in the payload).
+	// Publish sends each payload to every subscriber of its chat's channel, at most once. Memory and Disk deliver
+	// to other handles' feeds only; Redis also to our own (the receiver drops its own echo by the origin in the payload).
 	Publish(ctx context.Context, items []Publication) error
 	// Dial opens a feed: one pub/sub connection. deliver is called from one goroutine, in order, must not block,
 	// and must not keep payload; it stops before Done is closed.
@@ -124,7 +125,7 @@ type Feed interface {
 // an unknown outcome: the append may have happened, and appending the same key again is safe.
 var ErrRefused = errors.New("chatlog: refused")
 
-// Options of both implementations; zero values mean the defaults.
+// Options of every implementation; zero values mean the defaults.
 type Options struct {
 	Window    int           // entries kept per chat at least, default 1000; Redis may keep some hundred more
 	Retention time.Duration // how long counter and event keys outlive the last append or Heads, default 48 h (at least 24 h)

@@ -32,6 +32,7 @@ var stores = []struct {
 	open func(t *testing.T, o Options) fixture
 }{
 	{"memory", openMemory},
+	{"disk", openDiskStore},
 	{"redis", openRedis},
 }
 

@@ -13,18 +13,13 @@ type memoryQueue struct {
 	seq   uint64            // the last that was given
 	used  time.Time         // when it became empty
 
-	holder string
-	fence  uint64
-	until  time.Time // zero: the lease ended with the last message; who held it still knows its fence
+	tenure
 }
 
 type queuedItem struct {
 	Item
 	seq uint64
 }
-
-// next is the number after one that was given: it rises also beyond what a forgotten queue gave.
-func next(previous uint64, now time.Time) uint64 { return max(previous+1, uint64(now.UnixMilli())) }
 
 func (q *memoryQueue) has(name string) bool {
 	_, ok := q.seqs[name]
@@ -82,32 +77,6 @@ func (q *memoryQueue) after(seq uint64, limit int, log *history) []Queued {
 		}
 	}
 	return found
-}
-
-// current tells whether nobody took the lease since the holder got this fence.
-func (q *memoryQueue) current(holder string, fence uint64) bool {
-	return q.holder == holder && q.fence == fence && fence != 0
-}
-
-// held is the fence of the holder's lease, also of one that ended but that nobody took; 0 = it has none.
-func (q *memoryQueue) held(holder string) uint64 {
-	if q.holder != holder || q.until.IsZero() {
-		return 0
-	}
-	return q.fence
-}
-
-// taken tells whether another holder's lease lasts.
-func (q *memoryQueue) taken(holder string, now time.Time) bool {
-	return q.holder != holder && q.until.After(now)
-}
-
-// lease gives the lease to a holder, or prolongs its own.
-func (q *memoryQueue) lease(holder string, now time.Time, lasts time.Duration) {
-	if q.held(holder) == 0 {
-		q.holder, q.fence = holder, next(q.fence, now)
-	}
-	q.until = now.Add(lasts)
 }
 
 func (q *memoryQueue) state(holder string) OutboxState {

@@ -48,7 +48,7 @@ func (o Options) withDefaults() Options {
 func (o Options) slack() time.Duration { return o.Retention / 16 }
 
 // newEpoch is twelve hex digits of milliseconds and eight random ones, so that later epochs are greater as text.
-func newEpoch(ms int64) string { return fmt.Sprintf("%012x%s", ms, randomDigits()) }
+func newEpoch(ms int64) string { return fmt.Sprintf("%012x%08x", ms, random.Uint32()) }
 
 func randomDigits() string { return fmt.Sprintf("%08x", random.Uint32()) }
 

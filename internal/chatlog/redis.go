@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -31,9 +32,9 @@ type RedisOptions struct {
 	Logger      *slog.Logger  // default: none
 }
 
-// Redis is the log and the bus on one Redis server (7, or 6.2 and compatible; not Redis Cluster). It connects when it
-// is first used, and again after a break on the next call, so it can be made while the server is down; it never
-// retries a command. All commands share one connection, in order; each feed has one of its own.
+// Redis is the log, the bus and the outbox on one Redis server (7, or 6.2 and compatible; not Redis Cluster). It
+// connects when it is first used, and again after a break on the next call, so it can be made while the server is down;
+// it never retries a command. All commands share one connection, in order; each feed has one of its own.
 //
 // Calls block up to their context's deadline, or ten seconds without one. Errors name what Redis answered but carry
 // neither payloads nor credentials.
@@ -42,9 +43,10 @@ type Redis struct {
 	dialer  *dialer
 	option  rueidis.ClientOption // for the feeds' own clients
 	options Options
-	shared  []string // what every script is given first, without the random digits
+	shared  []string // what every script is given first, without the epoch
 	further []string // what the append script is given after that and the channel
 	log     *slog.Logger
+	latest  atomic.Int64 // of the epochs that were seen, ms
 
 	closed context.Context // ends feeds
 	cancel context.CancelFunc

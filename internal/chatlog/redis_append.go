@@ -25,9 +25,13 @@ func (r *Redis) Append(ctx context.Context, items []Append) []Appended {
 		}
 		left := queues[:0]
 		for i, reply := range r.run(ctx, appendScript, calls) {
-			if err := queues[i].answer(reply, items, results); err != nil {
+			epoch, err := queues[i].answer(reply, items, results)
+			if err != nil {
 				queues[i].fail(err, results)
-			} else if len(queues[i].waiting) > 0 {
+				continue
+			}
+			r.saw(epoch)
+			if len(queues[i].waiting) > 0 {
 				left = append(left, queues[i])
 			}
 		}
@@ -124,32 +128,32 @@ func appendStep(args []string, item *Append) []string {
 }
 
 // answer reads epoch, then for each step its offset and what became of it.
-func (q *queue) answer(reply rueidis.RedisResult, items []Append, results []Appended) error {
+func (q *queue) answer(reply rueidis.RedisResult, items []Append, results []Appended) (epoch string, err error) {
 	values, err := reply.ToArray()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(values) != 1+2*q.batch {
-		return errAnswer
+		return "", errAnswer
 	}
-	epoch, err := values[0].ToString()
+	epoch, err = values[0].ToString()
 	if err != nil {
-		return errAnswer
+		return "", errAnswer
 	}
 	for j, i := range q.waiting[:q.batch] {
 		offset, err := values[1+2*j].AsUint64()
 		if err != nil {
-			return errAnswer
+			return "", errAnswer
 		}
 		outcome := &values[2+2*j]
 		if !outcome.IsArray() {
 			results[i] = appended(Position{epoch, offset}, &items[i], outcome)
 		} else if results[i], err = carriedOut(Position{epoch, offset}, &items[i], outcome); err != nil {
-			return err
+			return "", err
 		}
 	}
 	q.waiting = q.waiting[q.batch:]
-	return nil
+	return epoch, nil
 }
 
 func appended(at Position, item *Append, outcome *rueidis.RedisMessage) Appended {

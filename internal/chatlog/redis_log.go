@@ -20,6 +20,7 @@ func (r *Redis) Read(ctx context.Context, chatID string, after Position, limit i
 		return Page{}, named("read", err)
 	}
 	page, err := readPage(values)
+	r.saw(page.Head.Epoch)
 	return page, named("read", err)
 }
 
@@ -111,6 +112,7 @@ func (r *Redis) Heads(ctx context.Context, chatIDs []string) ([]Head, error) {
 			if err != nil {
 				return nil, named("heads", err)
 			}
+			r.saw(head.Epoch)
 			heads = append(heads, head)
 		}
 	}

@@ -62,8 +62,19 @@ func keysOf(chatID string) []string {
 func (r *Redis) args(own ...string) []string {
 	args := make([]string, 0, len(r.shared)+1+len(own))
 	args = append(args, r.shared...)
-	args = append(args, randomDigits())
+	args = append(args, newEpoch(r.latest.Load()))
 	return append(args, own...)
+}
+
+// saw remembers the latest epoch, so that none that begins later is less, even when the server has lost everything and
+// its clock went back. What only other instances have seen it cannot know.
+func (r *Redis) saw(epoch string) {
+	for ms := epochMs(epoch); ; {
+		latest := r.latest.Load()
+		if ms <= latest || r.latest.CompareAndSwap(latest, ms) {
+			return
+		}
+	}
 }
 
 // run makes the calls in order in one go. A server that does not know the script, because it restarted, answers

@@ -34,7 +34,6 @@ func clockPasses(t *testing.T, epoch string) {
 
 func TestALostKeyBeginsAGreaterEpoch(t *testing.T) {
 	server := redistest.Start(t)
-	r := dialRedis(t, server, Options{})
 	losses := map[string]func(chatID string){
 		"log":     func(c string) { server.Do("DEL", "log:{"+c+"}") },
 		"head":    func(c string) { server.Do("DEL", "head:{"+c+"}") },
@@ -48,6 +47,7 @@ func TestALostKeyBeginsAGreaterEpoch(t *testing.T) {
 	}
 	for name, lose := range losses {
 		t.Run(name, func(t *testing.T) {
+			r := dialRedis(t, server, Options{})
 			chatID, before := started(t, r)
 			clockPasses(t, before.Epoch)
 			lose(chatID)
@@ -68,6 +68,31 @@ func TestALostKeyBeginsAGreaterEpoch(t *testing.T) {
 			again := mustAppend(t, r, event(chatID, "k0"))
 			if again.Repeat || again.Position != (Position{head.Epoch, 1}) {
 				t.Errorf("the old key is %+v", again)
+			}
+		})
+	}
+}
+
+// Whoever has seen a later epoch than the server's clock shows begins none that is less, though nothing is left of it.
+func TestAWipeAndAClockThatWentBack(t *testing.T) {
+	server := redistest.Start(t)
+	const future = "0fffffffffff00000000"
+	for name, see := range map[string]func(r *Redis, chatID string){
+		"append": func(r *Redis, c string) { mustAppend(t, r, event(c, "new")) },
+		"read":   func(r *Redis, c string) { mustRead(t, r, c, Position{}, 1) },
+		"heads":  func(r *Redis, c string) { mustHead(t, r, c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := dialRedis(t, server, Options{})
+			chatID, _ := started(t, r)
+			server.Do("HSET", "head:{"+chatID+"}", "epoch", future)
+			see(r, chatID)
+			server.FlushAll()
+			if head := mustHead(t, r, chatID); head.Epoch <= future || len(head.Epoch) != len(future) {
+				t.Errorf("head = %+v after %s", head, future)
+			}
+			if head := mustHead(t, dialRedis(t, server, Options{}), newChat()); head.Epoch >= future {
+				t.Errorf("an instance that has not seen it begins %+v", head)
 			}
 		})
 	}

@@ -35,7 +35,7 @@ type Config struct {
 	JWTSecretPrevious Secret `env:"JWT_SECRET_PREVIOUS" help:"is accepted too, while JWT_SECRET is being changed"`
 	NextAPIURL        string `env:"NEXT_API_URL" help:"base address of the Next.js API, http or https; required in production; in development the embedded stand-in serves when it is empty"`
 	InternalAPISecret Secret `env:"INTERNAL_API_SECRET" help:"sent to the API as X-Internal-Secret; at least 32 bytes; required in production, generated in development"`
-	RedisURL          Secret `env:"REDIS_URL" help:"redis:// or rediss:// address that joins instances; wins over the UPSTASH variables; production requires one of the two; in development the log is in memory when none is set"`
+	RedisURL          Secret `env:"REDIS_URL" help:"redis:// or rediss:// address that joins instances; wins over the UPSTASH variables; production requires one of the two; in development the log and the outbox are in DATA_DIR when none is set"`
 	UpstashURL        string `env:"UPSTASH_REDIS_REST_URL" help:"https address of an Upstash database, which is then reached over TLS on port 6379"`
 	UpstashToken      Secret `env:"UPSTASH_REDIS_REST_TOKEN" help:"token of the Upstash database"`
 
@@ -53,7 +53,7 @@ type Config struct {
 
 	// How messages are stored, logged and delivered.
 	Delivery       string        `env:"DELIVERY" envDefault:"confirmed" oneof:"confirmed,live" help:"confirmed delivers a message when the API has stored it; live shows it at once and stores it then, which needs the batch route"`
-	AcceptPatience time.Duration `env:"ACCEPT_PATIENCE" envDefault:"2s" min:"0s" max:"1m" help:"for which the API may take before a message goes into the durable outbox and its sender hears that it is accepted"`
+	AcceptPatience time.Duration `env:"ACCEPT_PATIENCE" envDefault:"2s" min:"0s" max:"1m" help:"for which the API may take before a message goes into the durable outbox and its sender hears that it is accepted; 0 means never: it is refused after SAVE_PATIENCE"`
 	SaveTimeout    time.Duration `env:"SAVE_TIMEOUT" envDefault:"15s" min:"100ms" max:"2m" help:"of one call of the API"`
 	SavePatience   time.Duration `env:"SAVE_PATIENCE" envDefault:"10s" min:"0s" max:"10m" help:"for which a message that could not enter the outbox is tried again before it is refused"`
 	BatchMax       int           `env:"BATCH_MAX" envDefault:"100" min:"1" max:"1000" unit:"messages" help:"in one call of the batch route"`
@@ -65,7 +65,7 @@ type Config struct {
 	// Operation.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" envDefault:"25s" min:"0s" max:"280s" help:"for a planned stop; the platform's own kill time-out must be longer"`
 	LogLevel     slog.Level    `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error"`
-	DataDir      string        `env:"DATA_DIR" envDefault:"./.eclipse" help:"development data: the stand-in's database and the generated secrets"`
+	DataDir      string        `env:"DATA_DIR" envDefault:"./.eclipse" help:"development data: the stand-in's database, the generated secrets and, without Redis, the log and the outbox in router.db, which one router at a time can have open"`
 }
 
 // Production tells whether this is a production instance.

@@ -150,7 +150,7 @@ func TestRepeatOfWhatTheWindowNoLongerHolds(t *testing.T) {
 				c.sayAs("USER", words("other %d", i), fmt.Sprintf("other-%d", i))
 			}
 			sameOrder(t, 1+others, c)
-			eventually(t, "every ack", func() bool { return len(c.of("ack")) == 1+others })
+			c.wait("every ack", func() bool { return acksOf(c.frames, "stored") == 1+others })
 			c.cursor = len(c.all())
 			c.sayAs("USER", words("first"), "id-1")
 			answer := c.next("")

@@ -32,24 +32,12 @@ func pace(t *testing.T, say func(n int)) (stop func() int) {
 	return stop
 }
 
-// refusedIDs are the clientMessageIds that a client was told to try again, checked to be told so.
-func refusedIDs(c *Client) (ids []string) {
-	c.t.Helper()
-	for _, f := range c.of("error") {
-		if f.at("retryable") != any(true) || f.str("code") != "API_UNAVAILABLE" {
-			c.t.Errorf("a refusal in an outage: %v", f)
-		}
-		ids = append(ids, f.str("clientMessageId"))
-	}
-	return ids
-}
-
-// TestAPIOutage takes the API away for two seconds, which is long beside the patience of the routers, while clients
-// talk: each message is either shown to everyone once or refused so that its sender may try again.
+// TestAPIOutage takes the API away for two seconds, which is longer than the patience of the routers, while clients
+// talk on both: every message is accepted, and in the end shown to everyone once and stored once.
 func TestAPIOutage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fakeapi.Batch)
-	a, b := w.pair("SAVE_PATIENCE=300ms", "SAVE_TIMEOUT=1s")
+	a, b := w.pair("ACCEPT_PATIENCE=100ms", "SAVE_TIMEOUT=1s")
 	chat := newChat()
 	old, v1, listener := a.old(t, chat, "user_old"), b.v1(t, chat, "user_v1"), a.old(t, chat, "anon_1")
 	stop := pace(t, func(n int) {
@@ -60,9 +48,7 @@ func TestAPIOutage(t *testing.T) {
 	address := w.api.Address()
 	w.api.Close()
 	outage := time.After(2 * time.Second)
-	for _, c := range []*Client{old, v1} {
-		c.wait("a refusal", func() bool { return count(c.frames, "error") > 0 })
-	}
+	v1.wait("an acceptance", func() bool { return acksOf(v1.frames, "accepted") > 0 })
 	listener.send(`{"type":"typing","isTyping":true}`)
 	equal(t, "typing in an outage", v1.next("typing").str("data", "userId"), "anon_1")
 	<-outage
@@ -71,25 +57,66 @@ func TestAPIOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(back.Close)
-	for _, name := range []string{"old", "v1"} { // each instance finds out by itself, within the pause of its breaker
-		shown := shownOf(listener.all(), name)
-		listener.wait("life after the outage for "+name, func() bool { return shownOf(listener.frames, name) > shown+10 })
-	}
 	n := stop()
-	old.wait("an answer to each", func() bool { return shownOf(old.frames, "old")+count(old.frames, "error") == n })
-	for _, f := range old.of("error") {
-		equal(t, "error in an outage", f.str("error"), "Failed to send message")
+	v1.wait("each is stored", func() bool { return acksOf(v1.frames, "stored") == n })
+	sameOrder(t, 2*n, v1, listener, old)
+	for _, name := range []string{"old", "v1"} {
+		var sent []string
+		for i := range n {
+			sent = append(sent, words("%s %d", name, i))
+		}
+		inOrder(t, listener, name, sent)
 	}
-	v1.wait("an answer to each", func() bool { return count(v1.frames, "ack")+count(v1.frames, "error") == n })
-	again := refusedIDs(v1)
-	for _, id := range again {
-		v1.sayAs("USER", words("v1 %s", id[len("id-"):]), id)
+	equal(t, "rows", len(w.api.RowsOf(chat)), 2*n)
+	for _, c := range []*Client{old, v1} {
+		equal(t, "errors at "+c.how.user, len(c.of("error")), 0)
 	}
-	v1.wait("an answer to each resend", func() bool { return count(v1.frames, "ack")+count(v1.frames, "error") == n+len(again) })
-	equal(t, "refusals", len(refusedIDs(v1)), len(again))
-	equal(t, "acks", len(v1.of("ack")), n)
-	listener.wait("all of v1's messages", func() bool { return shownOf(listener.frames, "v1") == n })
-	sameOrder(t, len(v1.of("message")), v1, listener, old)
+	equal(t, "still queued", a.metric("outbox_held")+b.metric("outbox_held"), 0)
+}
+
+// acksOf counts the acks of a status.
+func acksOf(frames []frame, status string) (n int) {
+	for _, f := range frames {
+		if f.typ() == "ack" && f.str("status") == status {
+			n++
+		}
+	}
+	return n
+}
+
+// TestNowhereToKeep takes the API and Redis away: what can be kept nowhere is refused, to be tried again.
+func TestNowhereToKeep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakeapi.Batch)
+	a := w.router("ACCEPT_PATIENCE=100ms", "SAVE_PATIENCE=1s", "SAVE_TIMEOUT=1s")
+	chat := newChat()
+	old, v1 := a.old(t, chat, "user_old"), a.v1(t, chat, "user_v1")
+	old.say(words("before"))
+	v1.has(words("before"))
+	address := w.api.Address()
+	w.redis.Kill()
+	w.api.Close()
+	eventually(t, "both are missed", func() bool { return a.health().str("status") == "degraded" })
+	old.say(words("old"))
+	v1.sayAs("USER", words("v1"), "id-1")
+	equal(t, "an old client is told", old.next("error").str("error"), "Failed to send message")
+	refusal := v1.next("error")
+	if code := refusal.str("code"); refusal.at("retryable") != any(true) || code != "API_UNAVAILABLE" && code != "LOG_UNAVAILABLE" {
+		t.Errorf("refusal %v", refusal)
+	}
+	w.redis.Restart()
+	back, err := fakeapi.Listen(address, w.api.API)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(back.Close)
+	for acksOf(v1.all(), "stored") == 0 {
+		before := len(v1.of("error")) + len(v1.of("ack"))
+		v1.sayAs("USER", words("v1"), "id-1")
+		v1.wait("an answer", func() bool { return count(v1.frames, "error")+count(v1.frames, "ack") > before })
+	}
+	old.has(words("v1"))
+	equal(t, "rows of it", len(slices.DeleteFunc(w.api.RowsOf(chat), func(r fakeapi.Row) bool { return r.Content != words("v1") })), 1)
 }
 
 // shownOf counts the messages of one sender.

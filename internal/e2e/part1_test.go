@@ -77,7 +77,7 @@ func TestOldClientSeesTheShapesThatItKnows(t *testing.T) {
 
 func TestOldClientSeesTheTextsThatItKnows(t *testing.T) {
 	t.Parallel()
-	r, api := alone(t, fakeapi.Options{Chats: []string{"known"}}, "SAVE_PATIENCE=0s")
+	r, api := alone(t, fakeapi.Options{Chats: []string{"known"}}, "ACCEPT_PATIENCE=0s", "SAVE_PATIENCE=1s")
 	c, lost := r.old(t, "known", "user_1"), r.old(t, "unknown", "user_2")
 	for sent, text := range map[string]string{
 		`{"type":"nonsense"}`:              "Unknown message type",

@@ -52,6 +52,7 @@ type Metrics struct {
 	LogEpochs      prometheus.Counter // times that a chat moved to a new epoch
 	LogUnsequenced prometheus.Counter // frames served without an offset while the log was away
 	LogGaps        prometheus.Counter // times that a chat came back to a log that no longer kept what it had missed
+	LogReconciled  prometheus.Counter // messages that the API had and the log had not
 	LogUnasked     prometheus.Counter // messages posted to an API that stores repeats again, the log being away
 	appends        family[AppendOutcome]
 
@@ -157,6 +158,7 @@ func (m *Metrics) log(r register) {
 	m.LogEpochs = r.counter("log_epochs_total", "Times that a chat moved to a new epoch.")
 	m.LogGaps = r.counter("log_gaps_total", "Times that a chat came back to a log that no longer kept what it had missed.")
 	m.LogUnasked = r.counter("log_unasked_total", "Messages posted without asking the log, which was away, whether they are repeats.")
+	m.LogReconciled = r.counter("log_reconciled_total", "Messages that the API had and the log had not.")
 	m.LogUnsequenced = r.counter("log_unsequenced_total", "Frames served without an offset while the log was away.")
 }
 

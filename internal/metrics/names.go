@@ -129,9 +129,10 @@ const (
 	RouteBatch Route = iota
 	RouteSingle
 	RouteUser
+	RouteHistory
 )
 
-var routeNames = []string{RouteBatch: "batch", RouteSingle: "single", RouteUser: "user"}
+var routeNames = []string{RouteBatch: "batch", RouteSingle: "single", RouteUser: "user", RouteHistory: "history"}
 
 // AppendOutcome is how an append to the log ended.
 type AppendOutcome uint8

@@ -61,4 +61,6 @@ type API interface {
 	Store(ctx context.Context, m Message) Result
 	// User looks a user up. Class is Stored (found), Rejected (404: no such user), Retry, Ambiguous (treat as Retry) or Denied.
 	User(ctx context.Context, userID string) (User, Result)
+	// After asks what was stored in a chat after a message, by the optional history route.
+	After(ctx context.Context, chatID, after string, limit int) ([]Row, Result)
 }

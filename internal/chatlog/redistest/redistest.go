@@ -1,5 +1,6 @@
-// Package redistest runs a real redis-server for tests: on a free local port, in a directory of its own, without
-// persistence, so that a restart loses everything. The server can be killed, restarted, paused and wiped.
+// Package redistest runs a real redis-server for tests: on a free local port, in a directory of its own, and unless its
+// arguments ask for it without persistence, so that a restart loses everything. The server can be killed, restarted,
+// paused and wiped.
 //
 // It is for tests only. Every method fails the test when the server does not do what was asked; none skips. Methods
 // block until the server has done it, ten seconds at most.
@@ -101,7 +102,8 @@ func (s *Server) Kill() {
 	s.proc = nil
 }
 
-// Restart kills the server if it runs, and starts it on the same address, empty.
+// Restart kills the server if it runs, and starts it on the same address: empty, or with what it
+// persisted.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()

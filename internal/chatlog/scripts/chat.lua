@@ -10,10 +10,11 @@
 -- something was lost, and since a log that lost a part could give an offset twice, the rest is dropped and a new epoch
 -- begins.
 --
--- ARGV[1] how long the keys live (ms), ARGV[2] how stale their expiry may be (ms), ARGV[3] eight random hex digits:
--- the caller's, because each script run gets the same pseudo-random numbers here.
+-- ARGV[1] how long the keys live (ms), ARGV[2] how stale their expiry may be (ms), ARGV[3] twelve hex digits of the latest
+-- epoch that the caller has seen and eight random ones: the caller's, because each script run gets the same pseudo-random
+-- numbers here.
 
-local ttl, slack, random = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local ttl, slack, latest = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -33,15 +34,16 @@ local function sealed_epoch(log)
   return newest and string.match(newest[2][4], '"epoch":"(%x+)"}$')
 end
 
+local function after(epoch)
+  return (tonumber(string.sub(epoch, 1, 12), 16) or 0) + 1
+end
+
 -- Epochs compare as text, so a new one must be greater than the one it follows even when the clock stood still or
--- went back.
+-- went back. When that one is lost, the latest that the caller has seen is as good.
 local function begin(chat, previous)
-  previous = previous or sealed_epoch(chat.log)
-  local ms = now
-  if previous then
-    ms = math.max(ms, (tonumber(string.sub(previous, 1, 12), 16) or 0) + 1)
-  end
-  chat.epoch, chat.offset = string.format('%012x', ms) .. random, 0
+  previous = previous or sealed_epoch(chat.log) or ''
+  local ms = math.max(now, after(previous), after(latest))
+  chat.epoch, chat.offset = string.format('%012x', ms) .. string.sub(latest, 13), 0
   chat.prolonged, chat.mark, chat.marked = now, 0, now
   redis.call('DEL', chat.log, chat.head, chat.keys)
   redis.call('HSET', chat.head, 'epoch', chat.epoch, 'offset', 0, 'prolonged', int(now), 'mark', 0, 'marked', int(now))

@@ -1,0 +1,118 @@
+package actors
+
+import (
+	"time"
+
+	"eclipse/actors/messages"
+	"eclipse/internal/wire"
+)
+
+// A publish of the API that Redis lost leaves no trace there. So the API, where it offers that, is asked what it has
+// stored after the last message known here: when the chat begins to listen, and with each comparison of heads.
+
+// history is what a chat knows of the API's own.
+type history struct {
+	last   string // id of the last message that the API told, or that the log had
+	lost   bool   // the API does not have what the log had last, such as one that was shown and then refused
+	asking bool
+	idle   int // rounds in a row that brought nothing and in which nothing was delivered
+	at     uint64
+	epoch  string
+}
+
+const (
+	// historySettles is how old a message must be to be missed: a younger one may be on its way into the log.
+	historySettles = 5 * time.Second
+	// After historyIdle rounds without anything new a chat takes part in one round of historyRest only.
+	historyIdle = 4
+	historyRest = 10
+	// historyTail is among how many of the log's last entries its last message is looked for.
+	historyTail = 20
+)
+
+// reconcile asks the API what it has stored that the log may lack.
+func (c *chat) reconcile() {
+	if !c.ready || len(c.members) == 0 || c.router.noHistory.Load() > time.Now().Unix() {
+		return
+	}
+	if c.history == nil {
+		c.history = &history{}
+	}
+	if h := c.history; h.asking || !h.due(c.sequence.position()) {
+		return
+	}
+	c.history.asking = true
+	if c.history.last == "" && c.sequence.last > 0 && !c.history.lost { // what the log has is where the question begins
+		from := c.sequence.last - min(c.sequence.last, historyTail)
+		c.router.bridge.request(&messages.ReadRequest{
+			ChatId: c.id, Epoch: c.sequence.epoch, Offset: from, Max: historyTail, Reconcile: true,
+		}, c.self)
+		return
+	}
+	c.askHistory()
+}
+
+// due tells whether this round is one of the chat's.
+func (h *history) due(at wire.Position) bool {
+	if at.Offset != h.at || at.Epoch != h.epoch {
+		h.at, h.epoch, h.idle = at.Offset, at.Epoch, 0
+	}
+	h.idle++
+	return h.idle <= historyIdle || h.idle%historyRest == 0
+}
+
+func (c *chat) askHistory() {
+	c.router.persistence.request(&reconcile{c.id, c.history.last}, c.self)
+}
+
+// onTail takes the log's last entries.
+func (c *chat) onTail(r *messages.ReadResult) {
+	if r.Failed {
+		c.history.asking = false
+		return
+	}
+	for _, e := range r.Entries {
+		if p, err := wire.ParsePayload(e.Payload, c.id); err == nil && p.Type == wire.TypeMessage && p.MessageID != "" {
+			c.history.last = p.MessageID
+		}
+	}
+	c.askHistory()
+}
+
+// onReconciled logs what the log lacks, in the API's order. Without a message to begin after, the latest one is where
+// the next round begins.
+func (c *chat) onReconciled(r *reconciled) {
+	h := c.history
+	if h.asking = false; r.after != h.last {
+		return
+	}
+	if !r.known {
+		h.last, h.lost = "", true // the next round begins after the API's latest
+		return
+	}
+	for _, row := range r.rows {
+		if time.Since(row.CreatedAt) < historySettles {
+			break
+		}
+		if h.last = row.ID; r.after != "" {
+			c.regain(row.Data)
+		}
+	}
+	if len(r.rows) == historyPage && h.last == r.rows[len(r.rows)-1].ID {
+		h.asking = true
+		c.askHistory()
+	}
+}
+
+// regain logs a message of the API, unless it is known.
+func (c *chat) regain(data []byte) {
+	stored, err := wire.MessageBody(c.id, data, "", time.Now())
+	if err != nil {
+		return
+	}
+	key := wire.MessageKey(stored.ID)
+	if _, known := c.recent.offset(key); known || c.appends.find(key) != nil || c.router.logFull() {
+		return
+	}
+	c.append(&pendingAppend{key: key, body: stored.Body, regained: true})
+}

@@ -1,0 +1,86 @@
+package actors
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"eclipse/internal/chatlog"
+	"eclipse/internal/nextapi"
+	"eclipse/internal/wire"
+)
+
+// row is a message of the API's history that was stored some time ago.
+func row(id string, age time.Duration) nextapi.Row {
+	at := time.Now().Add(-age)
+	data := fmt.Sprintf(`{"id":%q,"content":%q,"role":"ASSISTANT","createdAt":%q,"sender":{"id":"bot","name":"Bot"}}`, id, id, at.UTC().Format(time.RFC3339Nano))
+	return nextapi.Row{ID: id, CreatedAt: at, Data: []byte(data)}
+}
+
+func withHistory(t testing.TB, rows ...nextapi.Row) *fixture {
+	m := chatlog.NewMemory(chatlog.Options{})
+	t.Cleanup(func() { m.Close() })
+	api := newAPI()
+	api.history = map[string][]nextapi.Row{"c1": rows}
+	cfg := quick()
+	cfg.HeadCheck = 100 * time.Millisecond
+	return start(t, cfg, api, m)
+}
+
+func (a *fakeAPI) remember(rows ...nextapi.Row) {
+	a.set(func() { a.history["c1"] = append(a.history["c1"], rows...) })
+}
+
+func (a *fakeAPI) askedFor() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
+}
+
+// What the API stored and Redis lost on the way is found, in the API's order, once.
+func TestLostPublishesAreFound(t *testing.T) {
+	f := withHistory(t, row("a", time.Hour), row("b", time.Hour))
+	f.logged("c1", "a", time.Hour)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	ada.hears("message", 1) // b was lost before anybody came
+	f.api.remember(row("c", time.Minute), row("d", time.Minute), row("young", 0))
+	ada.hears("message", 3)
+	if got := ada.contents(); !slices.Equal(got, []string{"b", "c", "d"}) {
+		t.Errorf("heard %q", got)
+	}
+	before := f.api.askedFor()
+	eventually(t, "more rounds", func() bool { return f.api.askedFor() >= before+2 })
+	ada.hears("message", 3)
+}
+
+// Without anything to begin after, the history is not shown as if it were new.
+func TestHistoryIsNotShownAnew(t *testing.T) {
+	f := withHistory(t, row("a", time.Hour), row("b", time.Hour))
+	ada := f.connect("c1", "ada", signedIn, part2)
+	eventually(t, "rounds", func() bool { return f.api.askedFor() >= 2 })
+	f.api.remember(row("c", time.Minute))
+	ada.hears("message", 1)
+	if got := ada.contents(); !slices.Equal(got, []string{"c"}) {
+		t.Errorf("heard %q", got)
+	}
+}
+
+// An API without the route is left alone; a quiet chat is asked after rarely.
+func TestHistoryRounds(t *testing.T) {
+	f := single(t)
+	f.connect("c1", "ada", signedIn, part2)
+	eventually(t, "the lack is known", func() bool { return f.noHistory.Load() > time.Now().Unix() })
+	h, asked := history{}, 0
+	for range 40 {
+		if h.due(wire.Position{Epoch: "e", Offset: 1}) {
+			asked++
+		}
+	}
+	if asked != historyIdle+4 {
+		t.Errorf("asked in %d of 40 rounds", asked)
+	}
+	if !h.due(wire.Position{Epoch: "e", Offset: 2}) {
+		t.Error("not asked after something came")
+	}
+}
