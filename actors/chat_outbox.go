@@ -36,7 +36,7 @@ func (c *chat) queued(s *save) *messages.PersistRequest {
 	q.Accepted = true
 	q.BatchOnly = q.BatchOnly || c.router.route.Load() == routeBatch
 	if s.handed && !q.BatchOnly { // a call of the old route may be under way for so long
-		q.NotBefore = time.Now().Add(c.router.cfg.SaveTimeout).UnixMilli()
+		q.NotBefore = s.handedAt.Add(c.router.cfg.SaveTimeout).UnixMilli()
 	}
 	return q
 }

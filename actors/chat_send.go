@@ -125,6 +125,7 @@ func (c *chat) hand(s *save) {
 		c.seek(s, time.Now())
 		return
 	}
+	s.handedAt = time.Now()
 	if s.handed = true; s.accepted && !s.request.Accepted {
 		s.request = copyOf(s.request)
 		s.request.Accepted = true
@@ -203,17 +204,28 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 			c.onRefused(s, e, r.Reason)
 		}
 	case r.Outcome == messages.PersistResult_UNKNOWN && s.accepted:
-		s.tries++
-		s.seekAt = time.Now().Add(backoff(s.tries, 100*time.Millisecond, 30*time.Second))
-		s.unsure = true
+		c.doubt(s, r.Answered)
 		c.hand(s)
 	case e.Retryable && r.Outcome != messages.PersistResult_OVERLOADED && c.accepts():
-		s.unsure = r.Outcome == messages.PersistResult_UNKNOWN
+		if r.Outcome == messages.PersistResult_UNKNOWN {
+			c.doubt(s, r.Answered)
+		}
 		s.posted = false
 		c.enter(s)
 		c.wakeIn(c.router.cfg.SavePatience)
 	default:
 		c.fail(s, e)
+	}
+}
+
+// doubt notes that the old API may have stored a message. A call without an answer may still be at work until its time
+// is over.
+func (c *chat) doubt(s *save, answered bool) {
+	s.tries++
+	s.unsure = true
+	s.seekAt = time.Now().Add(backoff(s.tries, 100*time.Millisecond, 30*time.Second))
+	if !answered {
+		s.seekAt = maxTime(s.seekAt, s.handedAt.Add(c.router.cfg.SaveTimeout))
 	}
 }
 

@@ -36,6 +36,8 @@ func (a *fakeAPI) storeUnseen(id, chatID, content string, publish bool) {
 	}
 }
 
+func shortCalls(c *Config) { c.SaveTimeout = 500 * time.Millisecond }
+
 func (f *fixture) reposted() float64 {
 	var m dto.Metric
 	_ = f.metrics.OutboxReposted.Write(&m)
@@ -46,7 +48,7 @@ func (f *fixture) reposted() float64 {
 func TestOldAPIAnswersByItsPublish(t *testing.T) {
 	store := newDurable(t)
 	api := store.oldAPI()
-	f := store.instance(t, api)
+	f := store.instance(t, api, shortCalls)
 	f.routed(routeSingle)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.fail = noAnswer })
@@ -69,7 +71,7 @@ func TestOldAPIAnswersByItsPublish(t *testing.T) {
 func TestOldAPIIsAskedAgain(t *testing.T) {
 	store := newDurable(t)
 	api := store.oldAPI()
-	f := store.instance(t, api)
+	f := store.instance(t, api, shortCalls)
 	f.routed(routeSingle)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.fail = noAnswer })
@@ -94,8 +96,7 @@ func TestOldAPITakeoverWaitsForTheCall(t *testing.T) {
 	store := newDurable(t)
 	api := store.oldAPI()
 	hang := make(chan struct{})
-	patience := func(c *Config) { c.SaveTimeout = time.Second }
-	f := store.mortal(t, api, patience)
+	f := store.mortal(t, api, shortCalls)
 	f.routed(routeSingle)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.hang, api.fail = hang, noAnswer })
@@ -104,7 +105,7 @@ func TestOldAPITakeoverWaitsForTheCall(t *testing.T) {
 	f.Router.Close()
 	eventually(t, "its call has ended", func() bool { api.mu.Lock(); defer api.mu.Unlock(); return api.calls > 0 })
 	api.set(func() { api.hang, api.fail = nil, nil })
-	other := store.instance(t, api, patience)
+	other := store.instance(t, api, shortCalls)
 	bob := other.connect("c1", "bob", signedIn, part2)
 	if n := len(api.stored()); n != 0 {
 		t.Fatalf("%d rows before the call's time was over", n)

@@ -266,7 +266,9 @@ func (p *persistence) settle(s settled, now time.Time) {
 		}
 		p.router.send(s.save.from, &messages.PersistResult{Request: s.save.request, Outcome: outcome, Reason: s.result.Reason})
 	case s.unknown() && !s.save.batchOnly():
-		p.answer(s.save.request, s.save.from, messages.PersistResult_UNKNOWN, 0)
+		p.router.send(s.save.from, &messages.PersistResult{
+			Request: s.save.request, Outcome: messages.PersistResult_UNKNOWN, Answered: s.result.Status == statusServerError,
+		})
 	default:
 		p.answer(s.save.request, s.save.from, messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
 	}

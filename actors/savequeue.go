@@ -238,8 +238,9 @@ func (p retryPolicy) mayRetry(r nextapi.Result) bool {
 	return false
 }
 
-// Statuses of an item: its chat does not exist; an earlier item of its chat was not stored.
+// Statuses of an item: its chat does not exist; an earlier item of its chat was not stored; the API's code failed.
 const (
+	statusServerError      = 500
 	statusNotFound         = 404
 	statusFailedDependency = 424
 )

@@ -31,6 +31,8 @@ type save struct {
 	handed bool // persistence has it
 	asking bool // the log is asked about it
 
+	handedAt time.Time
+
 	entering  bool      // a step that lets it into the outbox is under way
 	enteredAt time.Time // when the last such step began
 	accepted  bool      // it stands in the outbox, and its senders know

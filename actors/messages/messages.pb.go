@@ -599,6 +599,7 @@ type PersistResult struct {
 	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`                                            // STORED: the stored message's id
 	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`                                        // STORED: the API's message object, JSON
 	RetryAfterMs  int64                  `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // advice, 0 = none
+	Answered      bool                   `protobuf:"varint,7,opt,name=answered,proto3" json:"answered,omitempty"`                               // UNKNOWN: the API itself said that something failed, so the call is over
 	Reason        string                 `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`                                    // REJECTED, CHAT_NOT_FOUND: the API's own words, for the dead letters and nobody else
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -667,6 +668,13 @@ func (x *PersistResult) GetRetryAfterMs() int64 {
 		return x.RetryAfterMs
 	}
 	return 0
+}
+
+func (x *PersistResult) GetAnswered() bool {
+	if x != nil {
+		return x.Answered
+	}
+	return false
 }
 
 func (x *PersistResult) GetReason() string {
@@ -1473,13 +1481,14 @@ const file_messages_proto_rawDesc = "" +
 	"afterEpoch\x12!\n" +
 	"\fafter_offset\x18\r \x01(\x04R\vafterOffset\x12\x1d\n" +
 	"\n" +
-	"not_before\x18\x0e \x01(\x03R\tnotBefore\"\xc5\x02\n" +
+	"not_before\x18\x0e \x01(\x03R\tnotBefore\"\xe1\x02\n" +
 	"\rPersistResult\x121\n" +
 	"\arequest\x18\x01 \x01(\v2\x17.eclipse.PersistRequestR\arequest\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.eclipse.PersistResult.OutcomeR\aoutcome\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
 	"\x04data\x18\x04 \x01(\fR\x04data\x12$\n" +
-	"\x0eretry_after_ms\x18\x05 \x01(\x03R\fretryAfterMs\x12\x16\n" +
+	"\x0eretry_after_ms\x18\x05 \x01(\x03R\fretryAfterMs\x12\x1a\n" +
+	"\banswered\x18\a \x01(\bR\banswered\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\"e\n" +
 	"\aOutcome\x12\n" +
 	"\n" +
