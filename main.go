@@ -1,7 +1,7 @@
 // Command eclipse is the chat router: sockets on one side, Redis and the Next.js API on the other.
 //
-// With nothing configured it starts on embedded defaults: an ordered log in memory, a stand-in for the Next.js API, and
-// a demo. See README.md.
+// With nothing configured it starts on embedded defaults: an ordered log in a file, a stand-in for the Next.js API, and
+// a demo. "eclipse outbox" looks after messages that wait or were refused. See README.md.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 
 	"eclipse/internal/app"
 	"eclipse/internal/config"
+	"eclipse/internal/outboxcmd"
 )
 
 // version is set by the build: -ldflags "-X main.version=…".
@@ -36,6 +37,10 @@ func main() {
 // run is main without the process around it. It returns the exit code: 0, 1 for a failure, 2 for wrong arguments or
 // configuration.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	load := func() (config.Config, error) { return config.Load(environ, ".env") }
+	if len(args) > 0 && args[0] == "outbox" {
+		return outboxcmd.Run(ctx, args[1:], load, stdout, stderr)
+	}
 	flags := flag.NewFlagSet("eclipse", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	showVersion := flags.Bool("version", false, "print the version and exit")
@@ -47,11 +52,15 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		}
 		return 2
 	}
+	if flags.NArg() > 0 { // a mistyped command must not start a router
+		fmt.Fprintf(stderr, "the command %q is unknown; see eclipse -help\n", flags.Arg(0))
+		return 2
+	}
 	if *showVersion {
 		fmt.Fprintln(stdout, "eclipse", buildVersion())
 		return 0
 	}
-	cfg, err := config.Load(environ, ".env")
+	cfg, err := load()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 2
@@ -73,7 +82,8 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 }
 
 func usage(flags *flag.FlagSet, w io.Writer) {
-	fmt.Fprint(w, "eclipse routes support chats between browsers, Redis and the Next.js API.\n\nUsage: eclipse [flag]\n\n")
+	fmt.Fprint(w, "eclipse routes support chats between browsers, Redis and the Next.js API.\n\nUsage: eclipse [flag]\n"+
+		"       eclipse outbox list|retry|discard|export   messages that wait or were refused: eclipse outbox -h\n\n")
 	flags.PrintDefaults()
 	fmt.Fprint(w, "\nEnvironment (also read from .env):\n\n")
 	_ = config.Usage(w)

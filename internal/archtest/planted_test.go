@@ -27,6 +27,10 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 		{"the router is apart from its harness", "gateway/a.go", `package a; import "eclipse/internal/fakeapi"`, 1},
 		{"the router is apart from its harness", "gateway/a_test.go", `package a; import "eclipse/internal/fakeapi"`, 0},
 
+		{"the outbox command starts no router", "internal/outboxcmd/a.go", `package a; import ("eclipse/actors"; "eclipse/internal/app")`, 2},
+		{"the outbox command starts no router", "internal/outboxcmd/a.go", `package a; import ("eclipse/actors/messages"; "eclipse/internal/config")`, 0},
+		{"the outbox command starts no router", "internal/app/a.go", `package a; import "eclipse/actors"`, 0},
+
 		{"only config reads the environment", "gateway/a.go", `package a; import "os"; var x, y = os.Getenv("A"), os.Environ()`, 2},
 		{"only config reads the environment", "main.go", `package main; import "os"; var x = os.Environ()`, 0},
 		{"only config reads the environment", "main.go", `package main; import "os"; var x = os.Getenv("A")`, 1},

@@ -34,6 +34,7 @@ var rules = map[string]rule{
 	"actors know no HTTP and no WebSocket":    actorsStayPure,
 	"the gateway knows no actor system":       gatewayStaysThin,
 	"the router is apart from its harness":    harnessStaysOut,
+	"the outbox command starts no router":     outboxCommandStaysSmall,
 	"only config reads the environment":       environmentIsRead,
 	"no test sleeps to wait":                  testsDoNotSleep,
 	"files stay short":                        filesStayShort,
@@ -126,6 +127,19 @@ func harnessStaysOut(s source) (faults []string) {
 	for _, folder := range ours(s) {
 		if within(folder, harness) {
 			faults = append(faults, "imports the harness: "+folder)
+		}
+	}
+	return faults
+}
+
+// outboxCommandStaysSmall lets people look after the outbox while routers run: with what is stored, and no part of a router.
+func outboxCommandStaysSmall(s source) (faults []string) {
+	if !s.in("internal/outboxcmd") || s.test() {
+		return nil
+	}
+	for _, folder := range ours(s) {
+		if !slices.Contains([]string{"actors/messages", "internal/chatlog", "internal/config"}, folder) {
+			faults = append(faults, "the outbox command imports "+folder)
 		}
 	}
 	return faults

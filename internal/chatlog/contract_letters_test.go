@@ -180,7 +180,32 @@ func TestQueuesAreShown(t *testing.T) {
 				t.Fatalf("items of queue %d = %+v", i, info.Items[:2])
 			}
 		}
+		var names []string
+		for _, q := range allQueued(t, tool, chatIDs[6], 90) {
+			names = append(names, q.Name)
+		}
+		if !slices.Equal(names, namesOf(mustClaim(t, c, chatIDs[6], 0, 1000).Items)) {
+			t.Errorf("who holds no lease reads %d messages: %q", len(names), names)
+		}
+		if found, err := tool.Queued(soon(t), newChat(), 0, 10); err != nil || len(found) != 0 {
+			t.Errorf("a chat without a queue has %+v, %v", found, err)
+		}
 	})
+}
+
+// allQueued reads a queue without a lease, in pages.
+func allQueued(t testing.TB, c client, chatID string, page int) (all []Queued) {
+	t.Helper()
+	for after := uint64(0); ; after = all[len(all)-1].Seq {
+		found, err := c.Queued(soon(t), chatID, after, page)
+		if err != nil || len(found) > page {
+			t.Fatalf("%d messages, %v", len(found), err)
+		}
+		if len(found) == 0 {
+			return all
+		}
+		all = append(all, found...)
+	}
 }
 
 func TestNobodyHoldsALeaseThatEnded(t *testing.T) {

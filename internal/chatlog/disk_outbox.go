@@ -116,6 +116,15 @@ func (d *Disk) Unnamed(ctx context.Context, chatID string, after Position, limit
 	return found, err
 }
 
+// Queued implements Outbox.
+func (d *Disk) Queued(ctx context.Context, chatID string, after uint64, limit int) (found []Queued, err error) {
+	err = d.file.read(ctx, "queued", func(s *session) error {
+		found, err = queuedOf(s, chatID, after, max(limit, 1))
+		return err
+	})
+	return found, err
+}
+
 // Queues implements Outbox.
 func (d *Disk) Queues(ctx context.Context, after string, limit int) (infos []QueueInfo, err error) {
 	err = d.file.read(ctx, "queues", func(s *session) error {

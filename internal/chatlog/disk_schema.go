@@ -46,12 +46,12 @@ var diskMigrations = []string{
 		PRIMARY KEY (chat, name)
 	) WITHOUT ROWID;
 	CREATE TABLE queues ( -- of the chats that queued something
-		chat   TEXT    PRIMARY KEY,
+		chat    TEXT    PRIMARY KEY,
 		waiting INTEGER NOT NULL, -- how many messages
-		holder TEXT    NOT NULL, -- who has the lease, or had it last
-		fence  INTEGER NOT NULL,
-		until  INTEGER NOT NULL, -- when the lease ends; 0: it ended with the last message
-		used   INTEGER NOT NULL  -- when a message entered or left last
+		holder  TEXT    NOT NULL, -- who has the lease, or had it last
+		fence   INTEGER NOT NULL,
+		until   INTEGER NOT NULL, -- when the lease ends; 0: it ended with the last message
+		used    INTEGER NOT NULL  -- when a message entered or left last
 	) WITHOUT ROWID;
 	CREATE INDEX queues_by_lease ON queues (until, chat) WHERE waiting > 0;
 	CREATE TABLE queued (

@@ -85,17 +85,17 @@ func (s *session) rows(text string, args []any, each func(*sql.Rows) error) erro
 // within runs f in a transaction; begin is BEGIN or BEGIN IMMEDIATE. When it fails nothing of it was done, unless the
 // error is an errCommit.
 func (s *session) within(begin string, f func() error) error {
-	if _, err := s.exec(begin); err != nil {
-		return err
+	_, err := s.exec(begin)
+	if err == nil {
+		err = f()
 	}
-	err := f()
 	if err == nil {
 		if _, err = s.exec("COMMIT"); err == nil {
 			return nil
 		}
 		err = errCommit{err}
 	}
-	_, _ = s.exec("ROLLBACK") // its only error is that SQLite has rolled back already
+	_, _ = s.exec("ROLLBACK") // its only error is that there is nothing, or nothing any more, to roll back
 	return err
 }
 

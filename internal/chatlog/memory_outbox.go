@@ -175,6 +175,13 @@ func (m *Memory) Unnamed(_ context.Context, chatID string, after Position, limit
 	return nil, nil
 }
 
+// Queued implements Outbox.
+func (m *Memory) Queued(_ context.Context, chatID string, after uint64, limit int) ([]Queued, error) {
+	s := m.lock(chatID, time.Now())
+	defer s.mu.Unlock()
+	return s.queue(chatID).after(after, max(limit, 1), s.chats[chatID]), nil
+}
+
 // Queues implements Outbox.
 func (m *Memory) Queues(_ context.Context, after string, limit int) ([]QueueInfo, error) {
 	var infos []QueueInfo

@@ -33,6 +33,8 @@ type Outbox interface {
 
 	// Queues returns the chats with queued messages in the order of their ids, after one, at most max.
 	Queues(ctx context.Context, after string, max int) ([]QueueInfo, error)
+	// Queued returns a chat's queued messages after a sequence number, in order, at most max, whoever holds the lease.
+	Queued(ctx context.Context, chatID string, after uint64, max int) ([]Queued, error)
 	// Letters returns dead letters, oldest first, after one's ID ("" = from the start), at most max.
 	Letters(ctx context.Context, after string, max int) ([]Letter, error)
 	// Revive puts a dead letter back at the end of its chat's queue; false: there is no such letter.

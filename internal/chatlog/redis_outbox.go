@@ -177,7 +177,7 @@ func (r *Redis) Queues(ctx context.Context, after string, limit int) ([]QueueInf
 	}
 	calls := make([]call, len(chatIDs))
 	for i, chatID := range chatIDs {
-		calls[i] = call{outboxKeys(chatID), r.args(chatID, strconv.Itoa(queueShown))}
+		calls[i] = call{outboxKeys(chatID), r.args(chatID, strconv.Itoa(queueShown), "0")}
 	}
 	var infos []QueueInfo
 	for i, reply := range r.run(ctx, queueScript, calls) {
@@ -194,6 +194,19 @@ func (r *Redis) Queues(ctx context.Context, after string, limit int) ([]QueueInf
 		}
 	}
 	return infos, nil
+}
+
+// Queued implements Outbox.
+func (r *Redis) Queued(ctx context.Context, chatID string, after uint64, limit int) ([]Queued, error) {
+	values, err := r.ask(ctx, queueScript, outboxKeys(chatID), chatID, atLeastOne(limit), strconv.FormatUint(after, 10))
+	if err != nil {
+		return nil, named("queued", err)
+	}
+	info, err := readQueue(chatID, values)
+	if err != nil {
+		return nil, named("queued", err)
+	}
+	return info.Items, nil
 }
 
 // queuedChats returns the ids after one, in order.

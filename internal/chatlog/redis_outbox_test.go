@@ -318,6 +318,7 @@ func TestOutboxCallsFailWithoutAServer(t *testing.T) {
 		"renew":   func() error { _, err := r.Renew(soon(t), []Lease{{"a", 1}}); return err },
 		"orphans": func() error { _, err := r.Orphans(soon(t), 1); return err },
 		"unnamed": func() error { _, err := r.Unnamed(soon(t), "a", Position{}, 1); return err },
+		"queued":  func() error { _, err := r.Queued(soon(t), "chat", 0, 1); return err },
 		"queues":  func() error { _, err := r.Queues(soon(t), "", 1); return err },
 		"letters": func() error { _, err := r.Letters(soon(t), "", 1); return err },
 		"revive":  func() error { _, err := r.Revive(soon(t), "1-0"); return err },

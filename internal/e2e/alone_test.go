@@ -40,6 +40,30 @@ func TestResumeOverARestartWithoutRedis(t *testing.T) {
 	}
 }
 
+// What a router without Redis has accepted during an outage of the API, it stores after it was killed.
+func TestAcceptedMessagesOutliveTheProcess(t *testing.T) {
+	t.Parallel()
+	data, chat := "DATA_DIR="+t.TempDir(), newChat()
+	r, api := alone(t, fakeapi.Options{}, data, "ACCEPT_PATIENCE=100ms")
+	up := api.Inject(fakeapi.Fault{Kind: fakeapi.Status})
+	sender := r.v1(t, chat, "user_1")
+	for _, id := range []string{"id-1", "id-2"} {
+		sender.sayAs("USER", words("%s", id), id)
+	}
+	sender.wait("acceptances", func() bool { return acksOf(sender.frames, "accepted") == 2 })
+	r.Kill()
+	up()
+
+	r = startRouter(t, "NEXT_API_URL="+api.URL, data)
+	eventually(t, "both are stored", func() bool { return len(api.RowsOf(chat)) >= 2 })
+	back := r.v1(t, chat, "user_1")
+	back.sayAs("USER", words("id-1"), "id-1")
+	ack := back.next("ack")
+	equal(t, "a repeat is", ack.str("status"), "stored")
+	equal(t, "its id", ack.str("id"), api.RowsOf(chat)[0].ID)
+	equal(t, "rows", len(api.RowsOf(chat)), 2)
+}
+
 func TestTwoRoutersDoNotShareAFile(t *testing.T) {
 	t.Parallel()
 	data := "DATA_DIR=" + t.TempDir()
