@@ -69,6 +69,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return healthcheck(ctx, &cfg, stderr)
 	}
 	log := newLogger(&cfg, stderr)
+	app.LimitMemory(log)
 	router, err := app.New(cfg, app.Options{Log: log, Out: stdout, Version: buildVersion()})
 	if err != nil {
 		log.Error("cannot start", "error", err)

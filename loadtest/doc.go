@@ -6,6 +6,9 @@
 // a bare relay too and prints the ratio. Sockets live in processes of their own (-procs), which this program starts
 // from itself.
 //
+// The scenario outage is of another kind: it starts two routers, a Redis and a fake API, makes each of them fail in turn while
+// chats talk, and says what the chats noticed that a fault does not touch. Its sockets live in this process.
+//
 // It ends by itself: after what the plan takes, at a first interrupt, or when its parent process of sockets is gone.
 // Exit status 0: all that was sent arrived once and in order; 1: something did not, or the server refused or closed
 // what it should not have; 2: it could not be run. go run makes 1 of

@@ -19,6 +19,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/outage"
 	"eclipse/loadtest/internal/relay"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/scenario"
@@ -117,6 +118,9 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 		Version: report.Version, Started: time.Now().UTC().Truncate(time.Second), Command: o.command,
 		Machine: report.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Pins: o.pin},
 	}
+	if o.scenario.Play == nil {
+		return r, o.outage(ctx, r, terminal)
+	}
 	var pins host.Pins
 	if o.pin {
 		var err error
@@ -164,13 +168,29 @@ func (o *options) on(ctx context.Context, start starter, terminal io.Writer) (*r
 		return nil, err
 	}
 	defer target.Stop()
-	progress := &report.Progress{}
-	if f, ok := terminal.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		progress = report.NewProgress(f, o.scenario.Name+" on "+target.Name)
-	}
 	return scenario.Run(ctx, o.scenario, o.plan, target, scenario.Options{
-		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Command: as("sockets"), Progress: progress,
+		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Command: as("sockets"), Progress: o.progress(terminal, target.Name),
 	})
+}
+
+// outage plays the faults on two routers.
+func (o *options) outage(ctx context.Context, r *report.Report, terminal io.Writer) error {
+	cluster, err := host.Routers(ctx, o.router)
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	result, err := outage.Run(ctx, o.plan, cluster, o.progress(terminal, "two routers"))
+	r.Results = append(r.Results, result)
+	return err
+}
+
+// progress is shown on a terminal only.
+func (o *options) progress(terminal io.Writer, target string) *report.Progress {
+	if f, ok := terminal.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return report.NewProgress(f, o.scenario.Name+" on "+target)
+	}
+	return &report.Progress{}
 }
 
 func (o *options) save(r *report.Report) error {

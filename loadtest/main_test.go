@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -89,6 +90,26 @@ func TestEachScenarioOnTheRelay(t *testing.T) {
 	}
 }
 
+// Each fault for a moment; it needs a Redis, and builds the router.
+func TestOutages(t *testing.T) {
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server here")
+	}
+	status, out, r := load(t, "outage", "-chats", "16", "-rate", "32", "-duration", "600ms", "-warmup", "100ms")
+	if status != 0 || !strings.Contains(out, "verdict") {
+		t.Fatalf("exit status %d\n%s", status, out)
+	}
+	result := r.Results[0]
+	if v := result.Verdict; result.Opening.Sockets != 32 || v.Sent < 60 || v.Received < v.Sent || len(result.Outage.Phases) != 6 {
+		t.Errorf("%+v", result)
+	}
+	for _, p := range result.Outage.Phases {
+		if p.Typing == nil || p.Typing.LatencyMs == nil || p.Typing.Lost > 0 || p.NotRetryable > 0 || p.Fault != (p.CaughtUpMs != nil) {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
 func TestPinned(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.NumCPU() < 2 {
 		t.Skip("pinning needs Linux and two processors")
@@ -106,6 +127,7 @@ func TestWhatCannotBeRun(t *testing.T) {
 		{"dance"}, {"chat", "-rate", "-1"}, {"chat", "extra", "-rate", "1"}, {"chat", "-no-such-flag"}, {"chat", "-url", "http://x"},
 		{"chat", "-url", "ws://127.0.0.1:1"}, {"chat", "-only-relay", "-dialers", "0"}, {"storm", "-chats", "10000000"},
 		{"idle", "-only-relay", "-steps", "9,x"}, {"chat", "-router", "/does/not/exist"}, {"chat", "-env", "nothing"},
+		{"outage", "-chats", "4"}, {"outage", "-relay"}, {"outage", "-sockets", "3"}, {"outage", "-rate", "1"}, {"outage", "-router", "/does/not/exist"},
 	} {
 		var out, problems bytes.Buffer
 		if status := run(t.Context(), args, &out, &problems); status != exitUnable || problems.Len() == 0 {
@@ -135,7 +157,7 @@ func TestHelpNamesEveryScenario(t *testing.T) {
 	if status := run(t.Context(), []string{"-h"}, &out, &help); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	for _, want := range []string{"chat", "routing", "fanout", "idle", "storm", "-url", "-relay", "-json"} {
+	for _, want := range []string{"chat", "routing", "fanout", "idle", "storm", "outage", "-url", "-relay", "-json"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("no %s in the help", want)
 		}

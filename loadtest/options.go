@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/outage"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/scenario"
 )
@@ -56,7 +57,25 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("what is %q? The scenario comes first, then the flags", f.Arg(0))
 	}
 	o.command = append([]string{name}, withoutSecrets(f)...)
+	if o.scenario.Play == nil {
+		if err := errors.Join(forOneServer(f), outage.Check(o.plan)); err != nil {
+			return nil, err
+		}
+	}
 	return o, o.finish()
+}
+
+// forOneServer names the flags that were given and have no meaning for outages.
+func forOneServer(f *flag.FlagSet) error {
+	var faults []error
+	f.Visit(func(g *flag.Flag) {
+		switch g.Name {
+		case "url", "jwt-secret", "metrics", "relay", "only-relay", "old-api", "redis", "pin", "procs", "sources", "dialers",
+			"allow-refused", "window", "senders", "v1", "settle", "hold", "steps":
+			faults = append(faults, fmt.Errorf("-%s has no meaning here: outages start two routers, a Redis and an API of their own", g.Name))
+		}
+	})
+	return errors.Join(faults...)
 }
 
 func (o *options) planFlags(f *flag.FlagSet) {
@@ -69,7 +88,7 @@ func (o *options) planFlags(f *flag.FlagSet) {
 	f.Float64Var(&p.Rate, "rate", p.Rate, "open loop: messages per second in all, latency from the scheduled time; 0 = closed loop")
 	f.IntVar(&p.Window, "window", p.Window, "closed loop: messages on their way per chat")
 	f.DurationVar(&p.Warmup, "warmup", p.Warmup, "sending before it counts")
-	f.DurationVar(&p.Duration, "duration", p.Duration, "sending that counts")
+	f.DurationVar(&p.Duration, "duration", p.Duration, "sending that counts; outage: of a phase, restarts take a third")
 	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
 	f.DurationVar(&p.Settle, "settle", p.Settle, "quiet time before memory is read")
 	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken")

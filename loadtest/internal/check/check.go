@@ -66,6 +66,15 @@ func (c *Chat) Refuse(s int, seq uint32) bool {
 	return true
 }
 
+// Refused tells whether the server refused message seq of sender s.
+func (c *Chat) Refused(s int, seq uint32) bool {
+	_, refused := c.senders[s].refused[seq]
+	return refused
+}
+
+// Sent is the number of messages of sender s.
+func (c *Chat) Sent(s int) uint32 { return c.senders[s].sent }
+
 // Receive judges the delivery of message seq of sender s at socket r.
 func (c *Chat) Receive(r, s int, seq uint32) Outcome {
 	if s < 0 || s >= len(c.senders) || seq == 0 || seq > c.senders[s].sent || (r == s && !c.echo) {

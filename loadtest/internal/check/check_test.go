@@ -178,6 +178,9 @@ func TestRefusedIsNotLost(t *testing.T) {
 	if !c.Refuse(0, 2) || c.Refuse(0, 2) || c.Refuse(0, 9) || c.Refuse(4, 1) {
 		t.Error("Refuse must be true once for what was sent, and never otherwise")
 	}
+	if c.Refused(0, 1) || !c.Refused(0, 2) || c.Sent(0) != 3 {
+		t.Error("it does not know what was refused, or sent")
+	}
 	c.Receive(0, 0, 3)
 	c.Receive(1, 0, 3)
 	want := Verdict{Sent: 3, Refused: 1, Expected: 4, Received: 4}

@@ -72,6 +72,9 @@ func TestParse(t *testing.T) {
 		{`{"type":"ack","chatId":"c","clientMessageId":"` + text + `","id":"x","status":"stored"}`, Frame{Type: Ack, Tag: tag, Tagged: true, Stored: true}},
 		{`{"type":"ack","clientMessageId":"` + text + `","status":"accepted"}`, Frame{Type: Ack, Tag: tag, Tagged: true}},
 		{`{"type":"error","error":"No","code":"OVERLOADED","clientMessageId":"` + text + `"}`, Frame{Type: Error, Tag: tag, Tagged: true, Code: []byte("OVERLOADED")}},
+		{`{"type":"error","error":"No","code":"X","retryable":true}`, Frame{Type: Error, Code: []byte("X"), Retryable: true}},
+		{`{"type":"message_failed","chatId":"c","data":{"id":"x"}}`, Frame{Type: Failed}},
+		{`{"type":"resumed","chatId":"c","recovered":true}`, Frame{Type: Resumed}},
 		{`{"type":"error","error":"Failed to send message"}`, Frame{Type: Error, Code: []byte("Failed to send message")}},
 		{`{"type":"connected","chatId":"c","timestamp":"t"}`, Frame{Type: Connected}},
 		{`{"type":"presence","data":{}}`, Frame{Type: Other}},
@@ -80,8 +83,31 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		got := Parse([]byte(tt.in))
 		if got.Type != tt.want.Type || got.Tag != tt.want.Tag || got.Tagged != tt.want.Tagged || got.On != tt.want.On ||
-			got.Stored != tt.want.Stored || !bytes.Equal(got.UserID, tt.want.UserID) || !bytes.Equal(got.Code, tt.want.Code) {
+			got.Stored != tt.want.Stored || got.Retryable != tt.want.Retryable || !bytes.Equal(got.UserID, tt.want.UserID) || !bytes.Equal(got.Code, tt.want.Code) {
 			t.Errorf("Parse(%s)\n got %+v\nwant %+v", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	for text, want := range map[string]Place{
+		`{"type":"message","data":{"content":"x"},"chatId":"c","offset":42,"epoch":"e1"}`: {"e1", 42},
+		`{"type":"connected","chatId":"c","epoch":"e1","offset":0}`:                       {"e1", 0},
+		`{"type":"connected","chatId":"c","epoch":"","offset":7}`:                         {},
+		`{"type":"message","data":{"content":"x"}}`:                                       {},
+		`{"offset":-1,"epoch":"e"}`:                                                       {},
+		`[`:                                                                               {},
+	} {
+		if got := PlaceOf([]byte(text)); got != want {
+			t.Errorf("%s is at %+v, want %+v", text, got, want)
+		}
+	}
+	rising := []Place{{}, {"a", 1}, {"a", 2}, {"b", 0}, {"b", 1}}
+	for i, p := range rising {
+		for j, o := range rising {
+			if p.After(o) != (i > j) {
+				t.Errorf("%+v after %+v: %v", p, o, i <= j)
+			}
 		}
 	}
 }

@@ -14,23 +14,27 @@ const (
 	Message                 // Tag, Tagged
 	TypingState             // UserID, On
 	Ack                     // Tag, Tagged, Stored
-	Error                   // Tag, Tagged, Code (or the text where there is no code)
+	Error                   // Tag, Tagged, Code (or the text where there is no code), Retryable
+	Failed                  // message_failed: what was accepted is not stored after all
+	Resumed                 // a replay is over
 	Malformed               // no JSON object with a type
 )
 
 // Frame is what matters of a frame from the server. Byte slices are part of the parsed bytes or copies.
 type Frame struct {
-	Type   Type
-	Tag    Tag
-	Tagged bool // Tag is set
-	UserID []byte
-	On     bool
-	Stored bool
-	Code   []byte
+	Type      Type
+	Tag       Tag
+	Tagged    bool // Tag is set
+	UserID    []byte
+	On        bool
+	Stored    bool
+	Code      []byte
+	Retryable bool
 }
 
 var types = map[string]Type{
 	"connected": Connected, "message": Message, "typing": TypingState, "ack": Ack, "error": Error,
+	"message_failed": Failed, "resumed": Resumed,
 }
 
 // Parse reads one frame. It never fails: what cannot be read is Malformed.
@@ -93,6 +97,7 @@ type anyFrame struct {
 	Status          string `json:"status"`
 	Code            string `json:"code"`
 	Error           string `json:"error"`
+	Retryable       bool   `json:"retryable"`
 	Data            struct {
 		Content  string `json:"content"`
 		UserID   string `json:"userId"`
@@ -123,6 +128,7 @@ func slow(p []byte) Frame {
 		if f.Code = []byte(a.Code); a.Code == "" {
 			f.Code = []byte(a.Error)
 		}
+		f.Retryable = a.Retryable
 	}
 	return f
 }

@@ -57,9 +57,14 @@ func (c *child) stop() {
 	select {
 	case <-c.ended:
 	case <-time.After(stopTime):
-		_ = c.cmd.Process.Kill()
-		<-c.ended
+		c.kill()
 	}
+}
+
+// kill ends the process at once and waits for it.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.ended
 }
 
 // tail keeps the last of what is written to it.

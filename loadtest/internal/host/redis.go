@@ -1,11 +1,13 @@
 package host
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -18,36 +20,62 @@ func (t *Target) redis(ctx context.Context, which, dir string) (url string, mete
 	if err != nil {
 		return "", nil, err
 	}
-	port := strconv.Itoa(ports[0])
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
-	c, err := start("redis-server", cmd, nil)
+	c, address, err := startRedis(ctx, ports[0], "--appendonly", "no", "--dir", dir)
 	if err != nil {
 		return "", nil, err
 	}
 	t.onStop(c.stop)
-	address := "127.0.0.1:" + port
-	if err := listens(ctx, c, address); err != nil {
-		return "", nil, err
-	}
 	return "redis://" + address, process(c.cmd.Process.Pid), nil
 }
 
-// listens waits until a process accepts connections.
-func listens(ctx context.Context, c *child, address string) error {
+// startRedis starts a Redis without snapshots and waits until it serves.
+func startRedis(ctx context.Context, port int, args ...string) (c *child, address string, err error) {
+	number := strconv.Itoa(port)
+	args = append([]string{"--port", number, "--bind", "127.0.0.1", "--save", ""}, args...)
+	if c, err = start("redis-server", exec.Command("redis-server", args...), nil); err != nil {
+		return nil, "", err
+	}
+	address = "127.0.0.1:" + number
+	if err := pongs(ctx, c, address); err != nil {
+		c.stop()
+		return nil, "", err
+	}
+	return c, address, nil
+}
+
+// pongs waits until a Redis answers; while it still loads its data it accepts connections and refuses commands.
+func pongs(ctx context.Context, c *child, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	var d net.Dialer
 	for {
 		if err := c.alive(); err != nil {
 			return err
 		}
-		if conn, err := d.DialContext(ctx, "tcp", address); err == nil {
-			return conn.Close()
+		if ping(ctx, address) {
+			return nil
 		}
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not listen: %w\n%s", c.name, ctx.Err(), c.output)
+			return fmt.Errorf("%s does not answer: %w\n%s", c.name, ctx.Err(), c.output)
 		}
 	}
+}
+
+func ping(ctx context.Context, address string) bool {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	if conn.SetDeadline(deadline) != nil {
+		return false
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return false
+	}
+	answer, _ := bufio.NewReader(conn).ReadString('\n')
+	return strings.HasPrefix(answer, "+PONG")
 }

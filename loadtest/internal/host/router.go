@@ -54,32 +54,42 @@ func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) e
 		return err
 	}
 	t.onStop(t.API.stop)
-	ports, err := freePorts(2)
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(binary)
-	cmd.Dir = dir // so that no .env of ours is read
-	cmd.Env = append(environment(),
-		"PORT="+strconv.Itoa(ports[0]), "METRICS_PORT="+strconv.Itoa(ports[1]), "JWT_SECRET="+t.Secret,
-		"INTERNAL_API_SECRET="+apiSecret, "NEXT_API_URL="+t.API.URL, "REDIS_URL="+redis, "DATA_DIR="+dir,
-		"RATE_LIMIT=0", "MAX_CONNECTIONS=0", "MAX_CONNECTIONS_PER_IP=0", "MAX_CONNECTIONS_PER_USER=0",
-		"LOG_LEVEL=warn", "DRAIN_TIMEOUT=2s")
-	cmd.Env = append(cmd.Env, o.Env...)
 	began := time.Now()
-	c, err := start("the router", cmd, pins)
+	c, address, err := launch(ctx, pins, binary, dir, append([]string{
+		"JWT_SECRET=" + t.Secret, "INTERNAL_API_SECRET=" + apiSecret, "NEXT_API_URL=" + t.API.URL, "REDIS_URL=" + redis,
+	}, o.Env...))
 	if err != nil {
 		return err
 	}
 	t.onStop(c.stop)
-	address := "127.0.0.1:" + strconv.Itoa(ports[0])
-	if err := answers(ctx, c, "http://"+address+"/health", http.StatusOK); err != nil {
-		return err
-	}
 	t.Ready = time.Since(began)
 	t.URL = "ws://" + address + "/"
 	t.meter = withRedis(process(c.cmd.Process.Pid), redisMeter)
 	return nil
+}
+
+// launch starts a router without limits on its sockets and waits until it answers. Settings of env win.
+func launch(ctx context.Context, pins *Pins, binary, dir string, env []string) (c *child, address string, err error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, "", err
+	}
+	cmd := exec.Command(binary)
+	cmd.Dir = dir // so that no .env of ours is read
+	cmd.Env = append(environment(),
+		"PORT="+strconv.Itoa(ports[0]), "METRICS_PORT="+strconv.Itoa(ports[1]), "DATA_DIR="+dir,
+		"RATE_LIMIT=0", "MAX_CONNECTIONS=0", "MAX_CONNECTIONS_PER_IP=0", "MAX_CONNECTIONS_PER_USER=0",
+		"LOG_LEVEL=warn", "DRAIN_TIMEOUT=2s")
+	cmd.Env = append(cmd.Env, env...)
+	if c, err = start("the router", cmd, pins); err != nil {
+		return nil, "", err
+	}
+	address = "127.0.0.1:" + strconv.Itoa(ports[0])
+	if err := answers(ctx, c, "http://"+address+"/health", http.StatusOK); err != nil {
+		c.stop()
+		return nil, "", err
+	}
+	return c, address, nil
 }
 
 // environment is ours without what would configure the router.

@@ -37,7 +37,7 @@ type Machine struct {
 type Result struct {
 	Target    string    `json:"target"`
 	Plan      plan.Plan `json:"plan"`
-	Processes int       `json:"processes"`         // of sockets
+	Processes int       `json:"processes"`         // of sockets, 0 = they lived in the command's own
 	ReadyMs   float64   `json:"readyMs,omitempty"` // from the server's start to its first answer
 	APIMs     *Latency  `json:"apiMs,omitempty"`   // what the fake API took itself, per call that stores
 	LoadCPU   float64   `json:"loadCpuSeconds"`    // of all processes of sockets, from start to end
@@ -46,6 +46,7 @@ type Result struct {
 	Opening Opening  `json:"opening"`
 	Traffic *Traffic `json:"traffic,omitempty"`
 	Idle    *Idle    `json:"idle,omitempty"`
+	Outage  *Outage  `json:"outage,omitempty"`
 
 	Verdict check.Verdict    `json:"verdict"`
 	Unacked int64            `json:"unacked"`           // messages neither acknowledged nor refused
@@ -162,6 +163,9 @@ func (r *Result) Problems(tolerant bool) []string {
 	}
 	if !tolerant {
 		found = append(found, named("error", r.Errors)...)
+	}
+	if r.Outage != nil {
+		found = append(found, r.Outage.problems()...)
 	}
 	found = append(found, named("socket closed by the server:", r.Closes)...)
 	return append(found, named("socket not opened:", r.Refused)...)

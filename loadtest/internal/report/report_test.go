@@ -42,9 +42,27 @@ func full(target string, scale float64) *Result {
 			Steps: []Step{{500, 33 << 20}, {1000, 36 << 20}}, BytesPerSocket: ptr(6291 * scale), HoldSeconds: 20,
 			HoldCPUSeconds: ptr(0.1 * scale), RSSBytesAfter: 36 << 20,
 		},
+		Outage:  outages(scale),
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
 		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
 		Series: []Point{{Second: 1, Sent: 500, Delivered: 1000, P50Ms: 1, P99Ms: 4, CPU: 0.1, RSSBytes: 38 << 20}},
+	}
+}
+
+func outages(scale float64) *Outage {
+	return &Outage{
+		Phases: []Phase{
+			{Name: "quiet", Seconds: 30, Sent: 1000, Messages: &Untouched{Sent: 600, LatencyMs: latency(scale)}, LagMs: latency(0.1)},
+			{
+				Name: "API down", Fault: true, Seconds: 30, Sent: 1000, Lost: 1, Duplicated: 2, Accepted: 3, NotRetryable: 4,
+				Refused:  map[string]int64{"OVERLOADED": 5, "API_UNAVAILABLE": 6},
+				Messages: &Untouched{Sent: 600, Lost: 1, Refused: 7, LatencyMs: latency(scale), P99Ratio: ptr(1.25)},
+				Typing:   &Untouched{Sent: 400, LatencyMs: latency(scale / 2), P99Ratio: ptr(1)},
+				StoredMs: ptr(2500), FirstStoredMs: ptr(1500), CaughtUpMs: ptr(3000),
+			},
+			{Name: "router killed", Fault: true, Seconds: 10, Sent: 300, Refused: map[string]int64{"OVERLOADED": 1}},
+		},
+		Unstored: 1, StoredTwice: 2,
 	}
 }
 
@@ -128,7 +146,7 @@ func TestSlope(t *testing.T) {
 func TestProblems(t *testing.T) {
 	r := full("router", 1)
 	strict, tolerant := r.Problems(false), r.Problems(true)
-	if len(strict) != 10 || len(tolerant) != 9 {
+	if len(strict) != 13 || len(tolerant) != 12 {
 		t.Errorf("strict %q\ntolerant %q", strict, tolerant)
 	}
 	if got := (&Result{}).Problems(false); len(got) != 0 {

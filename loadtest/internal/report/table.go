@@ -40,8 +40,13 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	if r.Idle != nil {
 		r.Idle.write(line)
 	}
+	if r.Outage != nil {
+		r.Outage.write(line)
+	}
 	r.APIMs.line(line, "API itself")
-	line("generator", "%d processes, %.2f s CPU in all", r.Processes, r.LoadCPU)
+	if r.Processes > 0 {
+		line("generator", "%d processes, %.2f s CPU in all", r.Processes, r.LoadCPU)
+	}
 	v := r.Verdict
 	line("checked", "%s sent, %s of %s deliveries, %d refused", humanize.Comma(v.Sent), humanize.Comma(v.Received), humanize.Comma(v.Expected), v.Refused)
 	problems := r.Problems(tolerant)

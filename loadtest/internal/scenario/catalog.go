@@ -11,8 +11,8 @@ import (
 type Scenario struct {
 	Name    string
 	Summary string
-	Plan    plan.Plan // defaults
-	Play    func(context.Context, *Stage) error
+	Plan    plan.Plan                           // defaults
+	Play    func(context.Context, *Stage) error // nil: it needs more than one server, see package outage
 }
 
 // common is what the defaults share.
@@ -20,6 +20,12 @@ func common(p plan.Plan) plan.Plan {
 	p.Size = 100
 	p.Warmup, p.Duration, p.Patience = 2*time.Second, 10*time.Second, 10*time.Second
 	p.Settle = 2 * time.Second
+	return p
+}
+
+// outages last longer than what a router waits for an API that hangs, and than its patience with a message.
+func outages(p plan.Plan) plan.Plan {
+	p.Duration, p.Patience = 30*time.Second, time.Minute
 	return p
 }
 
@@ -36,6 +42,8 @@ func All() []Scenario {
 			common(plan.Plan{Chats: 7500, Sockets: 2, Senders: 2, Rate: 1000, Hold: 20 * time.Second}), idle},
 		{"storm", "opens sockets as fast as the server takes them: processor time to accept",
 			common(plan.Plan{Chats: 5000, Sockets: 2}), storm},
+		{"outage", "two routers lose the API, Redis and one of them while chats talk: what the others notice, and the return",
+			outages(common(plan.Plan{Chats: 320, Sockets: 2, Senders: 2, V1: true, Rate: 320, Window: 1})), nil},
 	}
 }
 

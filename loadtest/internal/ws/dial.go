@@ -26,6 +26,7 @@ func (r *Refused) Error() string { return "ws: upgrade refused with status " + s
 type Options struct {
 	Local     net.Addr // source address, nil = the kernel's choice
 	Protocols string   // value of Sec-WebSocket-Protocol, "" = none offered
+	Alert     bool     // Read sees a bare end of stream at once, too; it then holds a buffer
 }
 
 // handshakeTimeout bounds connect and upgrade together.
@@ -43,7 +44,7 @@ func Dial(ctx context.Context, to *url.URL, o Options) (*Conn, error) {
 	c := &Conn{conn: conn}
 	if to.Scheme == "wss" {
 		c.conn = tls.Client(conn, &tls.Config{ServerName: to.Hostname(), MinVersion: tls.VersionTLS12})
-	} else if s, ok := conn.(syscall.Conn); ok {
+	} else if s, ok := conn.(syscall.Conn); ok && !o.Alert {
 		c.raw, _ = s.SyscallConn() // without it Read uses conn
 	}
 	deadline, _ := ctx.Deadline()

@@ -10,7 +10,7 @@ import (
 // readRaw reads without a buffer of the connection's own, and without the extra read that finds nothing: readiness is
 // edge-triggered, so after a read that did not fill the buffer the goroutine may park right away; whatever arrives
 // later wakes it. A bare end of stream that arrives together with the last bytes is then not seen: Read goes on until
-// CloseNow. A server that says goodbye with a close frame is always heard.
+// CloseNow, unless Options.Alert chose another way. A server that says goodbye with a close frame is always heard.
 func (c *Conn) readRaw(take func(byte, []byte) error) error {
 	var ended error
 	err := c.raw.Read(func(fd uintptr) (done bool) {

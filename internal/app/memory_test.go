@@ -1,0 +1,23 @@
+package app
+
+import "testing"
+
+func TestPace(t *testing.T) {
+	const mb = 1 << 20
+	var p pace
+	for i, c := range []struct {
+		allocated, live uint64
+		quiet, changed  bool
+	}{
+		{20 * mb, 10 * mb, false, false}, // the start
+		{21 * mb, 10 * mb, false, false}, // 12 MB a minute
+		{21*mb + mb/2, 10 * mb, true, true},
+		{22 * mb, 10 * mb, true, false},
+		{60 * mb, 12 * mb, false, true},
+		{60 * mb, 12 * mb, true, true},
+	} {
+		if quiet, changed := p.look(c.allocated, c.live); quiet != c.quiet || changed != c.changed {
+			t.Errorf("%d: quiet %v, changed %v", i, quiet, changed)
+		}
+	}
+}
