@@ -21,8 +21,10 @@
 //
 //	log, history-state, empty  the scrolling log; the note about loading; the text of an empty chat
 //	message                    with data-id, data-client-id, data-role (lower case) and data-state (sending, accepted, stored, failed)
-//	content, state             in a message: its text; Sending…, Queued, Sent or Seen (the last own one only)
-//	retry, discard             in a failed message
+//	content, state             in a message: its text; how far an own one got (all that are not stored, and the last one): Sending…,
+//	                           "Accepted, will be delivered", "Sent, being saved" (shown to all and not stored yet), Sent or Seen
+//	retry, discard             in a failed message that was written here
+//	lost                       in a failed message of somebody else: "Not delivered"
 //	event                      "… joined the chat"
 //	typing, jump               the typing line; the button to the newest messages
 //	composer, send             the text area and its button

@@ -41,6 +41,7 @@ func (m *mockRouter) list(w http.ResponseWriter, _ *http.Request) {
 func (m *mockRouter) messages(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.reads++
 	c := m.chats[r.PathValue("id")]
 	if c == nil {
 		http.Error(w, `{"error":"Chat not found"}`, http.StatusNotFound)

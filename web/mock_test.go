@@ -27,6 +27,7 @@ type mockRouter struct {
 	members  map[*member]bool
 	received []object // every frame from clients
 	dials    int
+	reads    int      // of histories
 	subproto []string // Sec-WebSocket-Protocol of the last dial
 	query    string   // of the last dial
 
@@ -34,6 +35,8 @@ type mockRouter struct {
 	refuseDials  bool
 	refuseFrames object // error frame that answers the next message
 	silentAcks   bool   // neither store nor answer messages
+	holdStores   bool   // the API is down: accept messages, and store them when release is called
+	live         bool   // show what is held
 	oldResume    bool   // resume is UNKNOWN_TYPE
 }
 
@@ -43,6 +46,7 @@ type mockChat struct {
 	log     []object // sealed frames; the offset of log[i] is i+1
 	history []object // data of messages
 	byCMID  map[string]object
+	held    []said // accepted and not stored
 }
 
 type member struct {
@@ -226,23 +230,24 @@ func (m *mockRouter) message(mb *member, id string, claims, f object) {
 		return
 	}
 	c := m.chats[id]
+	role := strings.ToLower(f["role"].(string))
+	h := said{mb, "id-" + cmid, cmid, role, f["content"].(string), map[string]string{"agent": "Ada", "user": "Anonymous"}[role], claims["userId"]}
+	if m.holdStores && c.byCMID[cmid] == nil {
+		m.hold(c, h)
+		return
+	}
 	sealed := c.byCMID[cmid]
 	if sealed == nil {
-		role := strings.ToLower(f["role"].(string))
-		name := map[string]string{"agent": "Ada", "user": "Anonymous"}[role]
-		sealed = m.store(c, cmid, role, f["content"].(string), name, claims["userId"])
+		sealed = m.store(c, h)
 	}
 	mb.send(object{"type": "ack", "chatId": id, "clientMessageId": cmid, "id": sealed["data"].(object)["id"], "status": "stored", "offset": sealed["offset"], "epoch": epoch})
 }
 
-func (m *mockRouter) store(c *mockChat, cmid, role, content, name string, userID any) object {
-	data := object{
-		"id": fmt.Sprintf("%s-m%d", c.id, len(c.history)+1), "content": content, "role": role, "timestamp": stamp(time.Now()),
-		"sender": object{"id": userID, "name": name, "email": nil, "avatar": nil}, "clientMessageId": cmid,
-	}
+func (m *mockRouter) store(c *mockChat, h said) object {
+	data := h.data()
 	c.history = append(c.history, data)
 	sealed := m.append(c, object{"type": "message", "data": data})
-	c.byCMID[cmid] = sealed
+	c.byCMID[h.cmid] = sealed
 	return sealed
 }
 
@@ -258,7 +263,8 @@ func (m *mockRouter) say(id, role, name, content string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.chats[id]
-	m.store(c, fmt.Sprintf("said-%d", len(c.log)), role, content, name, "someone")
+	cmid := fmt.Sprintf("said-%d", len(c.log))
+	m.store(c, said{id: "id-" + c.id + cmid, cmid: cmid, role: role, content: content, name: name, userID: "someone"})
 }
 
 func (m *mockRouter) resume(mb *member, c *mockChat, f object) {

@@ -127,6 +127,171 @@ test('a retryable error waits as advised; a final one can be retried by hand und
   client.close();
 });
 
+const said = (client) => client.chat.messages.map((m) => [m.content, m.state]);
+const ack = (id, status, extra = {}) => FakeSocket.last.says({ type: 'ack', chatId: 'c1', clientMessageId: id, status, ...extra });
+const memory = () => {
+  const values = {};
+  return { values, getItem: (k) => values[k] ?? null, setItem: (k, v) => void (values[k] = v), removeItem: (k) => void delete values[k] };
+};
+const failed = (offset, id, extra = {}) => ({
+  type: 'message_failed', chatId: 'c1', epoch: 'e1', offset, data: { id, clientMessageId: 'x', code: 'API_REJECTED', ...extra },
+});
+
+test('an accepted message lets the next go, is asked after, and stays until it is stored', async () => {
+  const client = await opened();
+  const ids = ['one', 'two', 'three'].map((text) => client.chat.send(text));
+  ack(ids[0], 'accepted', { id: 'm-one' });
+  ack(ids[1], 'accepted', { id: 'm-two' });
+  const sent = () => FakeSocket.last.of('message').map((f) => ids.indexOf(f.clientMessageId));
+  assert.deepEqual(sent(), [0, 1, 2]);
+  ack(ids[2], 'stored', { id: 'm-three', epoch: 'e1', offset: 1 });
+  assert.deepEqual(said(client), [['three', 'stored'], ['one', 'accepted'], ['two', 'accepted']]);
+  mock.timers.tick(59_000);
+  assert.equal(sent().length, 3);
+  mock.timers.tick(1_100);
+  assert.deepEqual(sent(), [0, 1, 2, 0]);
+  ack(ids[0], 'accepted', { id: 'm-one' });
+  assert.deepEqual(sent(), [0, 1, 2, 0, 1]);
+  FakeSocket.last.drops(1006);
+  client.chat.send('four');
+  await reconnect();
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: 'e1', offset: 0 });
+  assert.deepEqual(sent(), [0]);
+  ack(ids[0], 'stored', { id: 'm-one', epoch: 'e1', offset: 2 });
+  ack(ids[1], 'stored', { id: 'm-two', epoch: 'e1', offset: 3 });
+  assert.deepEqual(FakeSocket.last.of('message').map((f) => f.content), ['one', 'two', 'four']);
+  client.close();
+});
+
+test('over a reload accepted stays accepted and is asked after', async () => {
+  const storage = memory();
+  const before = await opened({ storage });
+  const id = before.chat.send('hello');
+  ack(id, 'accepted', { id: 'm-hello' });
+  before.close();
+  const after = newClient({ storage });
+  assert.deepEqual(said(after), [['hello', 'accepted']]);
+  after.connect();
+  await settle();
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: 'e1', offset: 0 });
+  assert.deepEqual(FakeSocket.last.of('message').map((f) => f.clientMessageId), [id]);
+  ack(id, 'accepted', { id: 'm-hello' });
+  history.messages = [{ ...message(1).data, id: 'm-hello', content: 'hello', role: 'user' }];
+  await after.chat.loadHistory();
+  assert.deepEqual(said(after), [['hello', 'stored']], 'the history has it');
+  assert.deepEqual(storage.values, {});
+  after.close();
+});
+
+test('shown live is not stored: the message is kept until the ack', async () => {
+  const storage = memory();
+  const client = await opened({ storage });
+  const id = client.chat.send('hello');
+  FakeSocket.last.says(message(1, { clientMessageId: id, content: 'hello', role: 'user' }));
+  assert.deepEqual(said(client), [['hello', 'accepted']]);
+  client.chat.send('next');
+  assert.equal(FakeSocket.last.of('message').length, 2, 'it has its place, so the next may go');
+  assert.match(Object.values(storage.values)[0], /hello/);
+  ack(id, 'stored', { id: 'm1', epoch: 'e1', offset: 1 });
+  assert.deepEqual(said(client), [['hello', 'stored'], ['next', 'sending']]);
+  assert.doesNotMatch(Object.values(storage.values)[0], /hello/);
+  client.close();
+});
+
+test('message_failed fails ours, to be tried again, and theirs; its place counts and a resume changes nothing', async () => {
+  const client = await opened();
+  const told = [];
+  client.chat.addEventListener('failed', (e) => told.push(e.detail.entry.id));
+  const id = client.chat.send('hello');
+  const frames = [
+    message(1, { clientMessageId: id, content: 'hello', role: 'user' }), message(2), message(3),
+    failed(4, 'm1', { clientMessageId: id }), failed(5, 'm3'),
+  ];
+  for (const f of frames.slice(0, 3)) FakeSocket.last.says(f);
+  client.chat.markRead();
+  assert.equal(client.chat.lastReadId, 'm3');
+  FakeSocket.last.says({ type: 'error', code: 'API_REJECTED', retryable: false, clientMessageId: id, chatId: 'c1' });
+  for (const f of frames.slice(3)) FakeSocket.last.says(f);
+  const outcome = [['hello', 'failed'], ['text 2', 'stored'], ['text 3', 'failed']];
+  assert.deepEqual(said(client), outcome);
+  assert.deepEqual(client.chat.messages.map((m) => m.local), [true, false, false]);
+  assert.deepEqual([client.chat.unread, client.chat.lastReadId, told.join()], [0, 'm2', 'm1,m3']);
+
+  FakeSocket.last.drops(1006);
+  await reconnect();
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: 'e1', offset: 5 });
+  assert.deepEqual(FakeSocket.last.of('resume'), [], 'nothing is missing');
+  for (const f of frames) FakeSocket.last.says(f); // of a resume from before
+  assert.deepEqual(said(client), outcome);
+  assert.deepEqual(FakeSocket.last.of('message'), []);
+
+  await client.chat.loadHistory();
+  assert.deepEqual(said(client), [['hello', 'failed'], ['text 2', 'stored']], 'no history has what was refused');
+  client.chat.retry(id);
+  const [again] = FakeSocket.last.of('message');
+  assert.notEqual(again.clientMessageId, id, 'a new message: to the others the first one is void');
+  FakeSocket.last.says(message(6, { clientMessageId: again.clientMessageId, content: 'hello', role: 'user' }));
+  ack(again.clientMessageId, 'stored', { id: 'm6', epoch: 'e1', offset: 6 });
+  assert.deepEqual(said(client), [['text 2', 'stored'], ['hello', 'stored']]);
+  client.close();
+});
+
+test('what was shown before we came and is not stored yet is had from the log, without what has failed', async () => {
+  const client = newClient();
+  client.connect();
+  await settle();
+  history.messages = [message(60).data];
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: 'e1', offset: 63 });
+  assert.deepEqual(FakeSocket.last.of('resume'), [], 'not before there is somebody to show it to');
+  await client.chat.loadHistory();
+  assert.deepEqual(FakeSocket.last.of('resume'), [{ type: 'resume', chatId: 'c1', epoch: 'e1', offset: 13 }]);
+  for (const f of [message(60), message(61), message(62), failed(63, 'm61'), message(64)]) FakeSocket.last.says(f);
+  FakeSocket.last.says({ type: 'resumed', chatId: 'c1', recovered: true, epoch: 'e1', offset: 64, count: 5 });
+  assert.deepEqual(said(client), [['text 60', 'stored'], ['text 62', 'stored'], ['text 64', 'stored']]);
+  await client.chat.loadHistory();
+  FakeSocket.last.says(message(65));
+  assert.equal(FakeSocket.last.of('resume').length, 1, 'once');
+  client.close();
+});
+
+test('the failure of somebody else does not touch ours', async () => {
+  const client = await opened();
+  client.chat.send('hello');
+  FakeSocket.last.says(message(1));
+  FakeSocket.last.says(failed(2, 'm1', { clientMessageId: undefined }));
+  assert.deepEqual(said(client), [['text 1', 'failed'], ['hello', 'sending']]);
+  mock.timers.tick(15_100);
+  assert.equal(FakeSocket.last.of('message').length, 2, 'it is still ours to send');
+  client.close();
+});
+
+test('connected before the log is known: no resume from nowhere; once it is, the history again and what is before', async () => {
+  const client = newClient();
+  client.connect();
+  await settle();
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: '', offset: 0 });
+  await client.chat.loadHistory();
+  const asked = history.asked.length;
+  FakeSocket.last.says({ ...message(1), offset: undefined, epoch: undefined });
+  assert.deepEqual(FakeSocket.last.of('resume'), []);
+  history.messages = [message(40).data];
+  FakeSocket.last.says(message(41));
+  await settle();
+  assert.equal(history.asked.length, asked + 1);
+  assert.deepEqual(FakeSocket.last.of('resume'), [{ type: 'resume', chatId: 'c1', epoch: 'e1', offset: 0 }]);
+  assert.deepEqual(client.chat.messages.map((m) => m.id).sort(), ['m1', 'm40', 'm41']);
+  FakeSocket.last.says(message(42));
+  FakeSocket.last.drops(1006);
+  await reconnect();
+  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: '', offset: 0 });
+  assert.deepEqual(FakeSocket.last.of('resume'), [{ type: 'resume', chatId: 'c1', epoch: 'e1', offset: 42 }], 'it asks where it cannot compare');
+  FakeSocket.last.says({ type: 'resumed', chatId: 'c1', recovered: false, epoch: '', offset: 0, count: 0 });
+  FakeSocket.last.says(message(43));
+  assert.equal(FakeSocket.last.of('resume').length, 1);
+  await settle();
+  client.close();
+});
+
 test('after a gap it resumes from where it was', async () => {
   const client = await opened();
   FakeSocket.last.says(message(1));
@@ -316,7 +481,8 @@ test('unread counts others, and reading is told once', async () => {
 test('frames that are not ours do no harm', async () => {
   const client = await opened();
   for (const f of [null, 7, [], {}, { type: 'future', chatId: 'c1' }, { type: 'message', chatId: 'c1' }, { type: 'message', chatId: 'zz', data: { id: 'x' } },
-    { type: 'typing', chatId: 'c1' }, { type: 'presence', chatId: 'c1', data: null }, { type: 'read', chatId: 'c1' }, { type: 'ack', chatId: 'c1' }]) {
+    { type: 'typing', chatId: 'c1' }, { type: 'presence', chatId: 'c1', data: null }, { type: 'read', chatId: 'c1' }, { type: 'ack', chatId: 'c1' },
+    { type: 'message_failed', chatId: 'c1' }, { type: 'message_failed', chatId: 'c1', data: { id: 7, code: null } }]) {
     FakeSocket.last.says(f);
   }
   FakeSocket.last.onmessage({ data: 'not json' });

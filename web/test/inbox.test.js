@@ -60,3 +60,19 @@ test('search looks at name, id and last message', () => {
   assert.deepEqual(found('zzz'), []);
   assert.equal(box.rows.get('a').name, '');
 });
+
+test('what failed after it was shown is taken back', () => {
+  const inbox = new Inbox();
+  inbox.merge([{ id: 'c1', messages: 1, lastMessage: { id: 'm1', content: 'a', role: 'USER', timestamp: '2030-01-01T00:00:01Z' }, createdAt: '2030' }]);
+  const before = inbox.rows.get('c1').last;
+  const shown = { id: 'm2', content: 'b', role: 'user', timestamp: '2030-01-01T00:00:02Z' };
+  inbox.live('c1', shown);
+  inbox.failed('c1', { id: 'other' }, null);
+  assert.deepEqual([inbox.rows.get('c1').total, inbox.rows.get('c1').last.id], [2, 'm2']);
+  inbox.failed('c1', shown, before);
+  assert.deepEqual([inbox.rows.get('c1').total, inbox.rows.get('c1').last.id], [1, 'm1']);
+  inbox.live('c1', shown);
+  inbox.failed('c1', shown, null);
+  inbox.failed('zz', shown, null);
+  assert.deepEqual([inbox.rows.get('c1').last, inbox.unread('c1')], [null, 0]);
+});

@@ -86,6 +86,82 @@ test('accepted waits at the end, stored takes its place, a refusal fails it', ()
   assert.equal(t.list().length, 2);
 });
 
+const failure = (t, id, offset, code = 'API_REJECTED', epoch = 'a') => t.fail({ id, clientMessageId: `c-${id}` }, code, { epoch, offset });
+const states = (t) => t.list().map((e) => [e.id, e.state, e.code]);
+
+test('shown before it is stored: ours is accepted until the ack, that of others counts as stored', () => {
+  const t = new Timeline();
+  const mine = t.addLocal(local('k1'));
+  t.merge(data('m1', 1, { clientMessageId: 'k1' }), { epoch: 'a', offset: 1 });
+  t.merge(data('m2', 2, { clientMessageId: 'other' }), { epoch: 'a', offset: 2 });
+  assert.deepEqual(states(t), [['m1', 'accepted', null], ['m2', 'stored', null]]);
+  t.ack({ clientMessageId: 'k1', id: 'm1', status: 'stored', epoch: 'a', offset: 1 });
+  t.merge(data('m1', 1, { clientMessageId: 'k1' }), { epoch: 'a', offset: 1 });
+  assert.equal(mine.state, 'stored', 'a repeat takes nothing back');
+  t.addLocal(local('k3'));
+  t.merge(data('m3', 3, { clientMessageId: 'k3' }), { epoch: 'a', offset: 3 });
+  t.mergeStored(data('m3', 3));
+  assert.deepEqual(states(t).at(-1), ['m3', 'stored', null], 'the history knows as well');
+});
+
+test('what was shown and refused has failed, for whoever wrote it, also when a resume repeats it', () => {
+  const t = new Timeline();
+  t.addLocal(local('c-m1'));
+  for (let round = 0; round < 2; round += 1) {
+    t.merge(data('m1', 1, { clientMessageId: 'c-m1' }), { epoch: 'a', offset: 1 });
+    t.merge(data('m2', 2), { epoch: 'a', offset: 2 });
+    assert.equal(failure(t, 'm1', 3)?.id, round === 0 ? 'm1' : undefined, 'it fails once');
+    failure(t, 'm2', 4);
+    assert.deepEqual(states(t), [['m1', 'failed', 'API_REJECTED'], ['m2', 'failed', 'API_REJECTED']]);
+  }
+  assert.deepEqual(t.list().map((e) => e.local), [true, false]);
+});
+
+test('a failure that comes before its message waits for it', () => {
+  const t = new Timeline();
+  assert.equal(failure(t, 'm1', 2), null);
+  t.merge(data('m1', 1), { epoch: 'a', offset: 1 });
+  assert.deepEqual(states(t), [['m1', 'failed', 'API_REJECTED']]);
+  t.merge(data('m1', 1), { epoch: 'b', offset: 1 });
+  assert.deepEqual(states(t), [['m1', 'stored', null]], 'said anew, in a newer log');
+});
+
+test('what is settled does not fail any more', () => {
+  const t = new Timeline();
+  t.addLocal(local('c-m1'));
+  t.merge(data('m1', 1, { clientMessageId: 'c-m1' }), { epoch: 'a', offset: 1 });
+  failure(t, 'm1', 2);
+  t.retry('c-m1');
+  assert.equal(t.list()[0].state, 'sending');
+  t.ack({ clientMessageId: 'c-m1', id: 'm1', status: 'stored', epoch: 'a', offset: 1 });
+  assert.equal(failure(t, 'm1', 2), null, 'of the first attempt, repeated by a resume');
+  t.merge(data('m1', 1, { clientMessageId: 'c-m1' }), { epoch: 'a', offset: 1 });
+  t.mergeStored(data('m2', 2));
+  failure(t, 'm2', 3);
+  assert.deepEqual(states(t), [['m1', 'stored', null], ['m2', 'stored', null]]);
+});
+
+test('a loaded history ends what failed for others; ours stays to be tried again', () => {
+  const t = new Timeline();
+  t.addLocal(local('c-m1'));
+  t.merge(data('m1', 1, { clientMessageId: 'c-m1' }), { epoch: 'a', offset: 1 });
+  for (const n of [2, 3, 4]) t.merge(data(`m${n}`, n), { epoch: 'a', offset: n });
+  for (const n of [1, 2, 3]) failure(t, `m${n}`, n + 4);
+  for (const n of [3, 4]) t.mergeStored(data(`m${n}`, n));
+  t.dropFailed();
+  assert.deepEqual(states(t), [['m1', 'failed', 'API_REJECTED'], ['m3', 'stored', null], ['m4', 'stored', null]]);
+  assert.equal(t.last().id, 'm4');
+});
+
+test('the old API gives an accepted message another id when it stores it', () => {
+  const t = new Timeline();
+  t.addLocal(local('k1'));
+  t.ack({ clientMessageId: 'k1', id: 'derived', status: 'accepted' });
+  t.ack({ clientMessageId: 'k1', id: 'minted', status: 'stored' });
+  t.merge(data('minted', 1, { content: 'mine' }), { epoch: 'a', offset: 1 });
+  assert.deepEqual(states(t), [['minted', 'stored', null]]);
+});
+
 test('an update changes what is shown, ignores what is not, and does not move it', () => {
   const t = new Timeline();
   t.merge(data('m1', 1), { epoch: 'a', offset: 1 });
@@ -121,5 +197,15 @@ test('whatever the order of arrival, the same frames give the same list', () => 
     const t = new Timeline();
     for (const f of [...frames, ...frames].sort(() => Math.random() - 0.5)) t.merge(...f);
     assert.deepEqual(ids(t), frames.map(([d]) => d.id));
+  }
+});
+
+test('and so it is with failures among them', () => {
+  const frames = Array.from({ length: 6 }, (_, i) => (t) => t.merge(data(`m${i}`, i), { epoch: 'a', offset: i + 1 }));
+  for (const i of [1, 4]) frames.push((t) => failure(t, `m${i}`, i + 10));
+  for (let round = 0; round < 100; round += 1) {
+    const t = new Timeline();
+    for (const f of [...frames, ...frames].sort(() => Math.random() - 0.5)) f(t);
+    assert.deepEqual(t.list().map((e) => e.state), ['stored', 'failed', 'stored', 'stored', 'failed', 'stored']);
   }
 });

@@ -27,19 +27,20 @@ import (
 type router struct {
 	t      *testing.T
 	dir    string
-	secret string // signs tokens
-	port   string // "0" until the first start has taken one
+	secret string   // signs tokens
+	port   string   // "0" until the first start has taken one
+	env    []string // further settings
 	app    *app.App
 	stop   context.CancelFunc
 	done   chan error
 }
 
-func startRouter(t *testing.T) *router {
+func startRouter(t *testing.T, env ...string) *router {
 	t.Helper()
 	if browsertest.Executable() == "" {
 		t.Skip("no Chromium on this machine")
 	}
-	r := &router{t: t, dir: t.TempDir(), secret: rand.Text() + rand.Text(), port: "0"}
+	r := &router{t: t, dir: t.TempDir(), secret: rand.Text() + rand.Text(), port: "0", env: env}
 	r.start()
 	t.Cleanup(r.end)
 	return r
@@ -47,9 +48,9 @@ func startRouter(t *testing.T) *router {
 
 func (r *router) start() {
 	r.t.Helper()
-	cfg, err := config.Load([]string{
+	cfg, err := config.Load(append([]string{
 		"PORT=" + r.port, "METRICS_PORT=0", "DATA_DIR=" + r.dir, "JWT_SECRET=" + r.secret, "DRAIN_TIMEOUT=2s", "LOG_LEVEL=error",
-	}, "")
+	}, r.env...), "")
 	if err != nil {
 		r.t.Fatal(err)
 	}

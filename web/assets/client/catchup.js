@@ -3,6 +3,7 @@
 import { Sequence } from './sequence.js';
 
 const RESUME_MS = 5_000; // no `resumed` for so long: load the history instead
+const LOOK_BACK = 50; // entries of the log that are asked for beside the history
 
 export class CatchUp {
   #sequence = new Sequence();
@@ -10,6 +11,9 @@ export class CatchUp {
   #reload;
   #timer = null;
   #asking = false;
+  #first = null; // the head that we heard of first
+  #lookingBack = false;
+  #blind = false; // connected before the log's head was known, so what came before the next frame may be missing
 
   /**
    * @param {{ask: (position: {epoch: string, offset: number}) => boolean, reload: () => void}} p
@@ -21,12 +25,15 @@ export class CatchUp {
   }
 
   /**
-   * The log's head as `connected` or `subscribed` told it.
+   * The log's head as `connected` or `subscribed` told it. An empty epoch says that the server does not know it yet.
    * @returns {boolean} whether it is the first that we hear of this log
    */
   head({ epoch, offset }) {
     if (typeof epoch !== 'string') return false;
     const first = this.#sequence.epoch === null;
+    this.#blind = first && epoch === '';
+    if (this.#blind) return true;
+    if (first) this.#first = { epoch, offset };
     if (first) this.#sequence.moveTo(epoch, offset);
     this.#sequence.note(epoch, offset);
     if (!this.#sequence.isAt(epoch, offset)) this.#resume();
@@ -35,16 +42,36 @@ export class CatchUp {
 
   /** A sequenced frame arrived. */
   see(epoch, offset) {
-    if (typeof epoch !== 'string' || !(offset > 0)) return;
+    if (typeof epoch !== 'string' || epoch === '' || !(offset > 0)) return;
     if (this.#sequence.see(epoch, offset) === 'hole') this.#resume();
+    if (!this.#blind) return;
+    this.#blind = false;
+    this.#first = { epoch, offset: offset - 1 };
+    this.#reload();
   }
 
-  /** The `resumed` frame. */
+  /**
+   * The history was loaded. What others have said and what is shown, but not stored yet, only the log has: so the last of
+   * what it had before we came is asked for too, once.
+   */
+  lookBack() {
+    if (this.#first === null || this.#asking) return;
+    const { epoch, offset } = this.#first;
+    this.#first = null;
+    if (epoch !== this.#sequence.epoch || offset === 0) return;
+    this.#lookingBack = true;
+    this.#resume({ epoch, offset: Math.max(0, offset - LOOK_BACK) });
+  }
+
+  /** The `resumed` frame. @returns {boolean} whether it ends a look back */
   resumed({ recovered, epoch, offset }) {
+    const lookedBack = this.#lookingBack;
     this.stop();
-    if (typeof epoch === 'string') this.#sequence.moveTo(epoch, offset);
+    if (typeof epoch === 'string' && epoch !== '') this.#sequence.moveTo(epoch, offset);
     else this.#sequence.settle(); // the history holds everything up to here
+    this.#blind = false;
     if (recovered !== true) this.#reload();
+    return lookedBack;
   }
 
   /** The server does not know `resume`. */
@@ -56,13 +83,13 @@ export class CatchUp {
   stop() {
     clearTimeout(this.#timer);
     this.#asking = false;
+    this.#lookingBack = false;
   }
 
-  #resume() {
+  #resume({ epoch, offset } = this.#sequence) {
     if (this.#asking) return;
     this.#asking = true;
     this.#timer = setTimeout(() => this.refused(), RESUME_MS);
-    const { epoch, offset } = this.#sequence;
     if (!this.#ask({ epoch, offset })) this.refused();
   }
 }

@@ -1,20 +1,20 @@
 // One chat on a connection: its messages, what is on its way, and who else is there.
 
 import { CatchUp } from './catchup.js';
-import { newClientMessageId, Outbox } from './outbox.js';
-import { refuseContent } from './policy.js';
+import { Outbox } from './outbox.js';
+import { Reading } from './reading.js';
+import { Sending } from './sending.js';
 import { Timeline } from './timeline.js';
 import { Typists, TypingSender } from './typing.js';
 
 /**
- * Events (CustomEvent): `change` (anything that is shown), `message` {entry} (new and live, from anyone), `joined`, `refused` {code}.
+ * Events (CustomEvent): `change` (anything that is shown), `message` {entry} (new and live, from anyone), `failed` {entry} (one
+ * that was shown and will not be stored), `joined`, `refused` {code}.
  */
 export class Chat extends EventTarget {
   timeline = new Timeline();
   /** @type {Map<string, {role: string}>} who is online, by userId */
   present = new Map();
-  /** @type {Map<string, string>} last message read, by userId */
-  readBy = new Map();
   /** @type {'none' | 'loading' | 'loaded' | 'failed'} */
   history = 'none';
   joined = false;
@@ -24,13 +24,12 @@ export class Chat extends EventTarget {
   active = false;
   #link;
   #catchUp;
-  #outbox;
+  #sending;
   #typing;
   #typists = new Typists();
-  #timers = {};
+  #reading = new Reading((entry) => this.isMine(entry));
+  #lapse = null; // until the next typist is forgotten
   #reload = false; // the history was asked for again while it was being loaded
-  /** Last message of others that was read here; a page may keep it and set it again. @type {string | null} */
-  lastReadId = null;
 
   /**
    * Made by ChatClient.
@@ -46,10 +45,12 @@ export class Chat extends EventTarget {
       ask: (position) => link.canResume() && this.#send({ type: 'resume', ...position }),
       reload: () => this.history !== 'none' && this.loadHistory(),
     });
-    this.#outbox = new Outbox({ storage, key: `eclipse:outbox:${scope}:${id}` });
-    for (const i of this.#outbox.items) {
-      this.timeline.addLocal({ ...i, state: i.phase === 'failed' ? 'failed' : 'sending' });
-    }
+    this.#sending = new Sending({
+      outbox: new Outbox({ storage, key: `eclipse:outbox:${scope}:${id}` }),
+      timeline: this.timeline,
+      chat: this,
+      link: { isOpen: () => this.joined, send: (frame) => this.#send(frame) },
+    });
   }
 
   /** @returns {import('./timeline.js').Entry[]} */
@@ -62,11 +63,23 @@ export class Chat extends EventTarget {
     return this.#typists.active(Date.now());
   }
 
-  /** @returns {number} stored messages of others after the last one read */
+  /** @returns {number} messages of others after the last one read */
   get unread() {
-    const list = this.messages;
-    const read = list.findLastIndex((e) => e.id !== null && e.id === this.lastReadId);
-    return list.slice(read + 1).filter((e) => e.kind === 'message' && !this.isMine(e)).length;
+    return this.#reading.unread(this.messages);
+  }
+
+  /** Last message of others that was read here; a page may keep it and set it again. @type {string | null} */
+  get lastReadId() {
+    return this.#reading.last;
+  }
+
+  set lastReadId(id) {
+    this.#reading.last = id;
+  }
+
+  /** @returns {Map<string, string>} last message read, by userId */
+  get readBy() {
+    return this.#reading.by;
   }
 
   isMine(entry) {
@@ -80,9 +93,7 @@ export class Chat extends EventTarget {
 
   /** @returns {boolean} whether somebody has read a message of ours: each side marks only what the other side wrote */
   isSeen(entry) {
-    const list = this.messages;
-    const marks = new Set(this.readBy.values());
-    return list.slice(list.indexOf(entry)).some((e) => marks.has(e.id) && this.isMine(e));
+    return this.#reading.isSeen(this.messages, entry);
   }
 
   /**
@@ -92,32 +103,23 @@ export class Chat extends EventTarget {
   send(text) {
     const content = text.trim();
     if (content === '') return null;
-    const item = { clientMessageId: newClientMessageId(), content, role: this.role, createdAt: Date.now() };
     this.#typing.reset();
-    const refused = refuseContent(content, JSON.stringify(this.#frameOf(item)));
-    if (refused) this.timeline.addLocal({ ...item, state: 'failed', code: refused });
-    else if (!this.#outbox.add(item)) this.timeline.addLocal({ ...item, state: 'failed', code: 'OUTBOX_FULL' });
-    else this.timeline.addLocal(item);
-    this.#pump();
+    const clientMessageId = this.#sending.begin(content);
     this.#changed();
-    return item.clientMessageId;
+    return clientMessageId;
   }
 
-  /** Sends a failed message again under its id. */
+  /** Sends a failed message again. */
   retry(clientMessageId) {
     const entry = this.messages.find((e) => e.clientMessageId === clientMessageId);
     if (entry?.state !== 'failed') return;
-    const again = { clientMessageId, content: entry.content, role: this.role, createdAt: Date.now() };
-    if (!this.#outbox.retry(clientMessageId, Date.now()) && !this.#outbox.add(again)) return;
-    this.timeline.retry(clientMessageId);
-    this.#pump();
+    this.#sending.retry(entry);
     this.#changed();
   }
 
   /** Gives a failed message up. */
   discard(clientMessageId) {
-    this.#outbox.discard(clientMessageId);
-    this.timeline.remove(clientMessageId);
+    this.#sending.discard(clientMessageId);
     this.#changed();
   }
 
@@ -137,10 +139,9 @@ export class Chat extends EventTarget {
 
   /** Everything that is shown has been read. */
   markRead() {
-    const last = this.messages.findLast((e) => e.kind === 'message' && e.id && !this.isMine(e));
-    if (!last || last.id === this.lastReadId) return;
-    this.lastReadId = last.id;
-    this.#send({ type: 'read', messageId: last.id });
+    const messageId = this.#reading.toEnd(this.messages);
+    if (messageId === null) return;
+    this.#send({ type: 'read', messageId });
     this.#changed();
   }
 
@@ -151,12 +152,14 @@ export class Chat extends EventTarget {
     this.history = 'loading';
     this.#changed();
     try {
-      for (const data of await this.#link.fetchHistory(this.id)) this.#mergeStored(data);
+      for (const data of await this.#link.fetchHistory(this.id)) this.#mergeHistory(data);
+      this.timeline.dropFailed();
       this.history = 'loaded';
     } catch {
       this.history = 'failed';
     }
     if (this.#reload) return this.loadHistory();
+    if (this.history === 'loaded' && this.joined) this.#catchUp.lookBack();
     this.#changed();
   }
 
@@ -172,7 +175,8 @@ export class Chat extends EventTarget {
     this.#catchUp.stop();
     this.present.clear();
     this.#typists.clear();
-    for (const t of Object.values(this.#timers)) clearTimeout(t);
+    this.#sending.stop();
+    clearTimeout(this.#lapse);
     this.#changed();
   }
 
@@ -186,21 +190,22 @@ export class Chat extends EventTarget {
   _joined(frame) {
     this.joined = true;
     this.present = new Map(pairs(frame.presence).map((p) => [p.userId, p]));
-    for (const r of pairs(frame.read)) this.readBy.set(r.userId, r.messageId);
+    for (const r of pairs(frame.read)) this.#reading.by.set(r.userId, r.messageId);
     // What was loaded before we listened may be short.
     if (this.#catchUp.head(frame) ? this.history !== 'none' : this.history === 'failed') this.loadHistory();
-    this.#outbox.reconnected();
-    this.#pump();
+    else if (this.history === 'loaded') this.#catchUp.lookBack();
+    this.#sending.joined();
     this.dispatchEvent(new CustomEvent('joined'));
     this.#changed();
   }
 
   _message({ data, epoch, offset }) {
     if (typeof data?.id !== 'string') return;
-    const { entry, isNew } = this.#mergeStored(data, { epoch, offset });
+    const { entry, isNew } = this.timeline.merge(data, { epoch, offset });
+    // Its place in the log is as good as an ack that it is accepted; whether it is stored the ack says.
+    if (entry.state === 'accepted') this.#sending.acked({ ...entry, status: 'accepted' });
     this.#typists.set(data.sender?.id, false);
     this.#catchUp.see(epoch, offset);
-    this.#pump();
     if (isNew) this.dispatchEvent(new CustomEvent('message', { detail: { entry } }));
     this.#changed();
   }
@@ -218,29 +223,35 @@ export class Chat extends EventTarget {
   }
 
   _failed({ data, epoch, offset }) {
-    if (data) this.timeline.fail(data, data.code ?? 'API_REJECTED');
-    if (data?.clientMessageId) this.#outbox.refused(data.clientMessageId, { retryable: false, code: data.code }, Date.now());
+    const code = typeof data?.code === 'string' ? data.code : 'API_REJECTED';
+    const entry = data ? this.#fail(data, code, { epoch, offset }) : null;
+    if (entry?.local) this.#sending.refused({ clientMessageId: entry.clientMessageId, retryable: false, code });
     this.#catchUp.see(epoch, offset);
     this.#changed();
   }
 
+  #fail(which, code, place) {
+    const entry = this.timeline.fail(which, code, place);
+    if (entry === null) return null;
+    this.#reading.lost(this.messages, entry);
+    this.dispatchEvent(new CustomEvent('failed', { detail: { entry } }));
+    return entry;
+  }
+
   _ack(frame) {
     this.timeline.ack(frame);
-    this.#outbox.acked(frame.clientMessageId, frame.status);
-    this.#pump();
+    this.#sending.acked(frame);
     this.#changed();
   }
 
   _error(frame) {
-    const id = frame.clientMessageId ?? (aboutMessage.has(frame.code) ? this.#outbox.inFlight()?.clientMessageId : undefined);
-    if (id) {
-      const code = this.#outbox.refused(id, frame, Date.now());
-      if (code) this.timeline.fail({ clientMessageId: id }, code);
-      this.#pump();
-      this.#changed();
-    } else {
+    const refused = this.#sending.refused(frame);
+    if (!refused) {
       this.dispatchEvent(new CustomEvent('refused', { detail: { code: frame.code } }));
+      return;
     }
+    if (refused.code) this.#fail(refused, refused.code);
+    this.#changed();
   }
 
   _typing({ data }) {
@@ -258,34 +269,20 @@ export class Chat extends EventTarget {
   }
 
   _read({ data }) {
-    if (data?.userId) this.readBy.set(data.userId, data.messageId);
+    if (data?.userId) this.#reading.by.set(data.userId, data.messageId);
     this.#changed();
   }
 
   _resumed(frame) {
-    this.#catchUp.resumed(frame);
+    const lookedBack = this.#catchUp.resumed(frame);
+    if (lookedBack) this.timeline.dropFailed(); // of before we came
+    else if (this.history === 'loaded') this.#catchUp.lookBack();
+    this.#changed();
   }
 
-  #mergeStored(data, place) {
-    const merged = this.timeline.merge(data, place);
-    if (merged.entry.clientMessageId) this.#outbox.acked(merged.entry.clientMessageId, 'stored');
-    return merged;
-  }
-
-  // ---- Sending.
-
-  #pump() {
-    clearTimeout(this.#timers.pump);
-    if (!this.joined) return;
-    const next = this.#outbox.next(Date.now());
-    if (!next) return;
-    if (next.item && this.#send(this.#frameOf(next.item))) this.#outbox.sent(next.item, Date.now());
-    const waitMs = next.waitMs ?? Math.max(50, next.item.notBefore - Date.now());
-    this.#timers.pump = setTimeout(() => this.#pump(), waitMs);
-  }
-
-  #frameOf({ clientMessageId, content, role }) {
-    return { type: 'message', chatId: this.id, content, role, clientMessageId };
+  #mergeHistory(data) {
+    const { clientMessageId } = this.timeline.mergeStored(data).entry;
+    if (clientMessageId) this.#sending.acked({ clientMessageId, status: 'stored' });
   }
 
   #send(frame) {
@@ -293,18 +290,15 @@ export class Chat extends EventTarget {
   }
 
   #watchTypists() {
-    clearTimeout(this.#timers.typists);
+    clearTimeout(this.#lapse);
     const ms = this.#typists.nextLapse(Date.now());
-    if (ms !== null) this.#timers.typists = setTimeout(() => (this.#changed(), this.#watchTypists()), ms + 10);
+    if (ms !== null) this.#lapse = setTimeout(() => (this.#changed(), this.#watchTypists()), ms + 10);
   }
 
   #changed() {
     this.dispatchEvent(new CustomEvent('change'));
   }
 }
-
-// Errors that can only be about the message in flight when they name none.
-const aboutMessage = new Set(['CONTENT_TOO_LONG', 'MISSING_FIELD', 'ROLE_FORBIDDEN', 'API_REJECTED', 'API_UNAVAILABLE']);
 
 const P = Chat.prototype;
 const handlers = {

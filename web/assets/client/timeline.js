@@ -1,4 +1,8 @@
 // What a chat shows, as data: messages merged by id and clientMessageId, in the order of the log.
+//
+// A frame shows a message and does not say that it is stored: a server may deliver first and store then. Others' messages
+// count as stored until a `message_failed` says otherwise; of our own we know by the ack. What is settled, by an ack or by
+// the history, stays stored whatever comes late. The same frames give the same list, in whatever order they come.
 
 /**
  * @typedef {'sending' | 'accepted' | 'stored' | 'failed'} State
@@ -16,45 +20,60 @@
  * @property {number} offset 0 = not sequenced
  * @property {State} state
  * @property {string | null} code why it failed
+ * @property {boolean} local written here, so ours to send again
+ * @property {boolean} settled the API is known to have it
  */
 
 const MAX_ENTRIES = 2_000; // the oldest stored ones go first
+const MAX_FAILURES = 200; // remembered for messages that may be repeated by a resume
 
 export class Timeline {
   #entries = new Set();
   #byId = new Map();
   #byClientId = new Map();
   #events = new Set();
+  #failures = new Map(); // id → {code, epoch, offset}: the frame that says so may come before the message does
   #arrivals = 0;
 
-  /** A message of our own that the server does not know yet. */
-  addLocal({ clientMessageId, content, role, createdAt, state = 'sending', code = null }) {
+  /** A message of our own that the server has not stored yet, for all we know. */
+  addLocal({ clientMessageId, content, role, createdAt, id = null, state = 'sending', code = null }) {
     const entry = this.#add({
+      id,
       clientMessageId,
       content,
       role: role.toLowerCase(),
       timestamp: new Date(createdAt).toISOString(),
       state,
       code,
+      local: true,
     });
-    this.#byClientId.set(clientMessageId, entry);
+    this.#index(entry);
     return entry;
   }
 
   /**
-   * A message frame's or the history's data.
-   * @returns {{entry: Entry, isNew: boolean}} isNew: it is stored, and was not known to be
+   * A message frame's data.
+   * @returns {{entry: Entry, isNew: boolean}} isNew: no frame and no history has shown it before
    */
   merge(data, place = {}) {
-    const clientMessageId = data.clientMessageId ?? null;
-    const entry = this.#find(data.id, clientMessageId);
-    const isNew = entry?.state !== 'stored';
-    const target = entry ?? this.#add({ clientMessageId });
-    Object.assign(target, fieldsOf(data, target), { state: 'stored', code: null });
-    this.#place(target, place);
-    this.#index(target);
-    this.#prune();
-    return { entry: target, isNew };
+    const { entry, isNew } = this.#take(data, place);
+    const failure = entry.settled ? undefined : this.#failures.get(entry.id);
+    if (failure && !isAfter(place, failure)) Object.assign(entry, { state: 'failed', code: failure.code });
+    else if (entry.settled || !entry.local) Object.assign(entry, { state: 'stored', code: null });
+    else if (entry.state === 'sending' || isNew) Object.assign(entry, { state: 'accepted', code: null });
+    return { entry, isNew };
+  }
+
+  /** The history's data: what the API has. @returns {{entry: Entry, isNew: boolean}} */
+  mergeStored(data) {
+    const { entry, isNew } = this.#take(data, {});
+    this.#settle(entry);
+    return { entry, isNew };
+  }
+
+  /** The history has been merged, so what failed and is not in it is nothing for others to look at any more. */
+  dropFailed() {
+    for (const e of this.#entries) if (e.state === 'failed' && !e.local) this.#delete(e);
   }
 
   /** message_updated: an id that is not shown is ignored. */
@@ -72,25 +91,31 @@ export class Timeline {
     const entry = this.#byClientId.get(clientMessageId);
     if (!entry) return null;
     const merged = id ? this.#find(id, clientMessageId) : entry;
-    if (id) merged.id = id;
-    if (merged.state !== 'stored') merged.state = status === 'accepted' ? 'accepted' : 'stored';
-    merged.code = null;
+    if (id) this.#name(merged, id);
+    if (status !== 'accepted') this.#settle(merged);
+    else if (!merged.settled) Object.assign(merged, { state: 'accepted', code: null });
     this.#place(merged, { epoch, offset });
     this.#index(merged);
     return merged;
   }
 
-  /** @param {{id?: string, clientMessageId?: string}} which */
-  fail({ id, clientMessageId }, code) {
+  /**
+   * A message will never be stored, says an error or, with its place in the log, a message_failed.
+   * @param {{id?: string, clientMessageId?: string}} which
+   * @returns {Entry | null} the one that has failed by this
+   */
+  fail({ id, clientMessageId }, code, place = {}) {
     const entry = this.#byClientId.get(clientMessageId) ?? this.#byId.get(id);
-    if (entry) Object.assign(entry, { state: 'failed', code });
-    return entry ?? null;
+    if (entry?.settled) return null;
+    if (id && place.offset > 0) this.#remember(id, { code, ...place });
+    if (!entry || entry.state === 'failed') return null;
+    return Object.assign(entry, { state: 'failed', code });
   }
 
   /** Sends a failed one again, under the same id. */
   retry(clientMessageId) {
     const entry = this.#byClientId.get(clientMessageId);
-    if (entry?.state === 'failed') Object.assign(entry, { state: 'sending', code: null });
+    if (entry?.state === 'failed') Object.assign(entry, { state: 'sending', code: null, local: true });
   }
 
   remove(clientMessageId) {
@@ -123,9 +148,37 @@ export class Timeline {
     return this.#hideEchoed(mergeByTime(sequenced, dated), local);
   }
 
-  /** @returns {Entry | undefined} the last message that has an id */
+  /** @returns {Entry | undefined} the last message that has an id and counts */
   last() {
-    return this.list().findLast((e) => e.kind === 'message' && e.id);
+    return this.list().findLast((e) => e.kind === 'message' && e.id && e.state !== 'failed');
+  }
+
+  #take(data, place) {
+    const clientMessageId = data.clientMessageId ?? null;
+    const known = this.#find(data.id, clientMessageId);
+    const entry = known ?? this.#add({ clientMessageId });
+    const isNew = !entry.heard;
+    Object.assign(entry, fieldsOf(data, entry), { heard: true });
+    this.#place(entry, place);
+    this.#index(entry);
+    this.#prune();
+    return { entry, isNew };
+  }
+
+  #settle(entry) {
+    this.#failures.delete(entry.id);
+    Object.assign(entry, { state: 'stored', code: null, settled: true });
+  }
+
+  #remember(id, failure) {
+    this.#failures.set(id, failure);
+    if (this.#failures.size > MAX_FAILURES) this.#failures.delete(this.#failures.keys().next().value);
+  }
+
+  // The old API gives an accepted message another id when it stores it.
+  #name(entry, id) {
+    if (entry.id !== id) this.#byId.delete(entry.id);
+    entry.id = id;
   }
 
   // With an API that publishes by itself the echo may come before the ack that links it to ours. Until then ours is
@@ -146,7 +199,8 @@ export class Timeline {
     const arrival = ++this.#arrivals;
     const entry = {
       kind: 'message', key: `e${arrival}`, id: null, clientMessageId: null, role: 'user', content: '', timestamp: '',
-      updatedAt: null, sender: {}, epoch: null, offset: 0, state: 'stored', code: null, arrival, ...fields,
+      updatedAt: null, sender: {}, epoch: null, offset: 0, state: 'stored', code: null, local: false, settled: false,
+      heard: false, arrival, ...fields,
     };
     this.#entries.add(entry);
     return entry;
@@ -157,9 +211,10 @@ export class Timeline {
     const mine = clientMessageId ? this.#byClientId.get(clientMessageId) : undefined;
     const echo = id ? this.#byId.get(id) : undefined;
     if (mine && echo && mine !== echo) {
-      const { content, role, timestamp, sender, epoch, offset, updatedAt } = echo;
+      const { content, role, timestamp, sender, epoch, offset, updatedAt, heard } = echo;
       this.#delete(echo);
-      Object.assign(mine, { id, content, role, timestamp, sender, epoch, offset, updatedAt, state: 'stored' });
+      Object.assign(mine, { id, content, role, timestamp, sender, epoch, offset, updatedAt, heard });
+      if (echo.settled) this.#settle(mine);
     }
     return mine ?? echo ?? null;
   }
@@ -184,9 +239,14 @@ export class Timeline {
 
   #prune() {
     if (this.#entries.size <= MAX_ENTRIES) return;
-    const oldest = this.list().find((e) => e.state === 'stored');
+    const oldest = this.list().find((e) => e.state === 'stored' || (e.state === 'failed' && !e.local));
     if (oldest) this.#delete(oldest);
   }
+}
+
+/** @returns {boolean} whether a place in the log is known and lies behind another */
+function isAfter(place, other) {
+  return place.offset > 0 && (place.epoch > other.epoch || (place.epoch === other.epoch && place.offset > other.offset));
 }
 
 function fieldsOf(data, entry) {

@@ -73,6 +73,7 @@ class AgentsView {
     const chat = this.#client.subscribe(id);
     chat.addEventListener('change', () => this.#schedule());
     chat.addEventListener('message', (e) => this.#onMessage(chat, e.detail.entry));
+    chat.addEventListener('failed', (e) => this.#inbox.failed(chat.id, e.detail.entry, chat.timeline.last() ?? null));
     chat.addEventListener('joined', () => this.#announce(chat));
     return chat;
   }

@@ -50,6 +50,14 @@ export class Inbox {
     row.last = { id, content, role, timestamp };
   }
 
+  /** What was shown live will not be stored. @param {Row['last']} before the last message that counts, null while unknown */
+  failed(chatId, { id }, before) {
+    const row = this.rows.get(chatId);
+    if (row?.last?.id !== id) return; // the next list has it right
+    row.total -= 1;
+    row.last = before && { id: before.id, content: before.content, role: before.role, timestamp: before.timestamp };
+  }
+
   named(chatId, name) {
     const row = this.rows.get(chatId);
     if (row && known(name)) row.name = name;

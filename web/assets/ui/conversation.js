@@ -175,12 +175,12 @@ export class Conversation {
     return this.#days.get(day);
   }
 
-  // Only the last one of ours says how far it got; the others are understood.
+  // The last one of ours says how far it got, and each that is not stored yet; the others are understood.
   #markLastOwn(entries) {
-    const own = entries.filter((e) => this.#chat.isMine(e) && e.state !== 'failed');
-    const last = own.at(-1);
+    const own = entries.filter((e) => this.#chat.isMine(e));
+    const last = own.findLast((e) => e.state !== 'failed');
     for (const e of own) {
-      const text = e === last || e.state === 'accepted' ? stateText(e, this.#chat.isSeen(e)) : '';
+      const text = e === last || e.state !== 'stored' ? stateText(e, this.#chat.isSeen(e)) : '';
       setText(this.#nodes.get(e.key).querySelector('.state'), text);
     }
   }
@@ -195,7 +195,7 @@ export class Conversation {
   }
 
   #drawJump(entries) {
-    const others = entries.filter((e) => e.kind === 'message' && !this.#chat.isMine(e)).length;
+    const others = entries.filter((e) => e.kind === 'message' && e.state !== 'failed' && !this.#chat.isMine(e)).length;
     if (this.#following) this.#known = others;
     const n = others - this.#known;
     setText(this.#jumpText, n > 0 ? `${n} new ${n === 1 ? 'message' : 'messages'}` : 'Latest');

@@ -92,6 +92,7 @@ export function failureText(code) {
   switch (code) {
     case 'CONTENT_TOO_LONG': return 'Too long to send';
     case 'ROLE_FORBIDDEN': return 'Not allowed in this chat';
+    case 'API_REJECTED': return 'Not delivered: refused';
     case 'CHAT_NOT_FOUND': return 'This chat no longer exists';
     case 'OUTBOX_FULL': return 'Too many unsent messages';
     case 'EXPIRED': return 'Not sent in time';

@@ -68,7 +68,9 @@ export class Widget {
     adopt(root, themeCss, conversationCss, widgetCss);
     root.append(this.#buildPanel(title), this.#buildLauncher());
     root.addEventListener('keydown', (e) => this.#key(e));
-    (place ?? document.body).append(this.#host);
+    // Beside the body, not in it: a filter or transform of the body would carry off what is fixed inside, and pages that
+    // exchange their body would lose it.
+    (place ?? document.documentElement).append(this.#host);
   }
 
   #buildLauncher() {
