@@ -56,8 +56,9 @@ func TestTooManyBytesForTheAPIAreRefused(t *testing.T) {
 	second.sayID("small", "id-2")
 	close(release)
 	second.hears("ack", 1)
-	if got := f.api.stored(); len(got) != 2 || !slices.Contains(got, "small") {
-		t.Errorf("%d stored", len(got))
+	eventually(t, "both are stored", func() bool { return len(f.api.stored()) == 2 })
+	if got := f.api.stored(); !slices.Contains(got, "small") {
+		t.Error("the small one is not stored")
 	}
 }
 

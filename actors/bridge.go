@@ -97,6 +97,7 @@ type (
 	lookUp struct {
 		chatID string
 		save   *save
+		known  bool // it may be known: else the question only keeps the message's place
 		pid    *actor.PID
 	}
 	// heardInstance: a chat has heard of an instance for the first time.
@@ -180,7 +181,9 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.subs.add(m.chatID, m.pid)
 		b.runSubscribe()
 	case *unsubscribe:
-		b.subs.remove(m.chatID, m.pid)
+		if b.subs.remove(m.chatID, m.pid) {
+			delete(b.leases, m.chatID) // what it has left behind is posted by whoever finds it
+		}
 		b.runSubscribe()
 	case *subscribedDone:
 		b.onSubscribed(m)

@@ -106,7 +106,7 @@ func (b *bridge) lookUpAll(ctx context.Context, chatID string, batch []logOp, in
 	ask := false
 	for i, at := range indexes {
 		keys[i] = batch[at].lookUp.save.key
-		ask = ask || batch[at].lookUp.save.clientID != "" // without one it cannot be a repeat
+		ask = ask || batch[at].lookUp.known
 	}
 	if !ask {
 		return

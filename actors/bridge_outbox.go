@@ -54,9 +54,9 @@ func step(r *messages.AppendRequest) chatlog.Append {
 	return a
 }
 
-// noteLease keeps the leases that this instance holds.
+// noteLease keeps the leases that this instance holds, for chats that are here.
 func (b *bridge) noteLease(chatID string, fence uint64, left int) {
-	if fence == 0 || left == 0 {
+	if fence == 0 || left == 0 || b.subs.chats[chatID] == nil {
 		delete(b.leases, chatID)
 		return
 	}
@@ -100,7 +100,7 @@ func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
 
 func (b *bridge) onClaimDone(d *claimDone) {
 	b.claimsMade--
-	if !d.result.failed {
+	if d.result.fence > b.leases[d.of.chatID] { // one that found nothing may be older than a lease that a step took
 		b.noteLease(d.of.chatID, d.result.fence, d.result.left)
 	}
 	b.router.send(d.of.from, d.result)

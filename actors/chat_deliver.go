@@ -249,7 +249,9 @@ func (c *chat) onRead(r *messages.ReadResult) {
 	}
 	if c.again || c.sequence.behind(wire.Position{Epoch: r.Epoch, Offset: r.Head}) {
 		c.readLog()
+		return
 	}
+	c.caughtUp()
 }
 
 // skip moves past entries that the log no longer keeps.
@@ -317,6 +319,12 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 		return
 	}
 	m.replay.lost = m.replay.lost || r.Gap
+	if !r.Gap && m.replay.from.Epoch == r.Epoch && m.replay.from.Offset > c.sequence.last {
+		m.replay.ahead = true
+		c.readLog()
+		return
+	}
+	before := m.replay.from
 	for _, e := range r.Entries {
 		if e.Offset > c.sequence.last {
 			break // it comes live
@@ -330,11 +338,29 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 			c.router.send(m.pid, f)
 		}
 	}
-	if m.replay.from.Epoch == r.Epoch && m.replay.from.Offset >= c.sequence.last || len(r.Entries) == 0 {
+	switch {
+	case m.replay.from.Epoch == r.Epoch && m.replay.from.Offset >= c.sequence.last || c.sequence.last == 0:
 		c.endReplay(m, !m.replay.lost)
 		return
+	case m.replay.from != before:
+		m.replay.failures = 0
+	case m.replay.failures >= maxReplayFailures: // the log does not have what was delivered here
+		c.endReplay(m, false)
+		return
+	default: // entries were delivered live since the log was read, and not to this member
+		m.replay.failures++
 	}
 	c.readFor(m)
+}
+
+// caughtUp goes on with the replays that had to wait for this instance to read the log.
+func (c *chat) caughtUp() {
+	for i := range c.members {
+		if m := &c.members[i]; m.replay != nil && m.replay.ahead {
+			m.replay.ahead = false
+			c.readFor(m)
+		}
+	}
 }
 
 func (c *chat) endReplay(m *member, recovered bool) {

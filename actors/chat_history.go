@@ -23,8 +23,9 @@ type history struct {
 const (
 	// historySettles is how old a message must be to be missed: a younger one may be on its way into the log.
 	historySettles = 5 * time.Second
-	// After historyIdle rounds without anything new a chat takes part in one round of historyRest only.
-	historyIdle = 4
+	// After historyIdle rounds without anything new a chat takes part in one round of historyRest only: the first after
+	// an event may come before what was lost behind it has settled. Ten thousand quiet chats are no load for the API so.
+	historyIdle = 2
 	historyRest = 10
 	// historyTail is among how many of the log's last entries its last message is looked for.
 	historyTail = 20
@@ -65,15 +66,23 @@ func (c *chat) askHistory() {
 	c.router.persistence.request(&reconcile{c.id, c.history.last}, c.self)
 }
 
-// onTail takes the log's last entries.
+// onTail takes the log's last entries. The question begins after the first message among them, so that one is found
+// as well which was lost before the last.
 func (c *chat) onTail(r *messages.ReadResult) {
 	if r.Failed {
 		c.history.asking = false
 		return
 	}
 	for _, e := range r.Entries {
-		if p, err := wire.ParsePayload(e.Payload, c.id); err == nil && p.Type == wire.TypeMessage && p.MessageID != "" {
+		p, err := wire.ParsePayload(e.Payload, c.id)
+		if err != nil || p.Type != wire.TypeMessage || p.MessageID == "" {
+			continue
+		}
+		if c.history.last == "" {
 			c.history.last = p.MessageID
+		}
+		if r.Epoch == c.sequence.epoch && e.Offset <= c.sequence.last {
+			c.recent.add(p.Key, e.Offset)
 		}
 	}
 	c.askHistory()

@@ -1,6 +1,8 @@
 package actors
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"eclipse/actors/messages"
@@ -37,7 +39,7 @@ func (c *chat) claim() {
 		c.outbox.again = true
 		return
 	}
-	c.outbox.claiming, c.outbox.again = true, false
+	c.outbox.claiming, c.outbox.again, c.outbox.asked = true, false, c.outbox.fence
 	c.claimAt = time.Time{}
 	c.router.bridge.request(&claim{c.id}, c.self)
 }
@@ -50,10 +52,11 @@ func (c *chat) onClaimed(r *claimed) {
 		c.wakeIn(claimRetry)
 		return
 	}
-	if r.fence != c.outbox.fence {
-		c.lose()
+	if c.outbox.overtaken(r.fence) { // by a step that took the lease after the claim had found nothing
+		c.claim()
+		return
 	}
-	c.outbox.learn(r.fence, r.left)
+	c.learn(r.fence, r.left)
 	if r.fence != 0 {
 		c.outbox.held = nil
 		for _, item := range r.items {
@@ -68,28 +71,61 @@ func (c *chat) onClaimed(r *claimed) {
 	}
 }
 
+// learn takes what the store tells: the lease that is held and how many messages are queued. Under another lease the
+// queue is listed anew, since others may have posted meanwhile.
+func (c *chat) learn(fence uint64, left int) {
+	if fence != c.outbox.fence {
+		c.lose()
+	}
+	c.outbox.fence, c.outbox.left = fence, c.atLeastEntering(left)
+}
+
+// atLeastEntering is how many messages are queued, when some may be on their way into a queue that was found empty.
+func (c *chat) atLeastEntering(left int) int {
+	if left == 0 && c.saves.any(isEntering) {
+		return 1
+	}
+	return left
+}
+
 // take makes a queued message one of ours.
 func (c *chat) take(item claimedItem) *save {
 	s := c.saves.underway[item.request.Key]
 	if s == nil {
 		s = c.adopted(item.request)
 	}
+	s.batchOnly = s.batchOnly || item.request.BatchOnly
+	c.returned(s)
 	if item.request.Live {
 		s.at = item.logged
 	} else if item.logged.Offset > 0 && !s.asking { // stored, and its holder died before it left the queue
-		s.asking = true
-		c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
+		c.lookUp(s, true)
 	}
 	return s
+}
+
+// returned readies a message that others may have posted to be posted here. Theirs may be a call of the old API that is
+// still at work.
+func (c *chat) returned(s *save) {
+	if !s.elsewhere {
+		return
+	}
+	s.elsewhere = false
+	if s.batchOnly {
+		s.request = copyOf(s.request)
+		s.request.BatchOnly = true
+		return
+	}
+	s.unsure = true
+	s.seekAt = maxTime(s.seekAt, time.Now().Add(c.router.cfg.SaveTimeout))
 }
 
 // adopted begins a message that another instance let in, or this one in an earlier life.
 func (c *chat) adopted(r *messages.PersistRequest) *save {
 	s := &save{
-		key: r.Key, request: r, received: time.UnixMilli(r.SentAt), accepted: true,
-		unsure: !r.BatchOnly, seekAt: maxTime(time.UnixMilli(r.NotBefore), time.Now().Add(c.router.cfg.SaveTimeout)),
+		key: r.Key, clientID: r.ClientMessageId, request: r, received: time.UnixMilli(r.SentAt), accepted: true,
+		elsewhere: true, seekAt: time.UnixMilli(r.NotBefore),
 	}
-	s.clientID = r.ClientMessageId
 	c.saves.begin(s)
 	c.router.acceptedBytes.Add(int64(len(r.Content)))
 	c.router.metrics.OutboxHeld.Inc()
@@ -114,23 +150,23 @@ func (c *chat) onLeaseLost(fence uint64) {
 	}
 }
 
-// onQueueHead compares what is known of the queue with what the log tells beside its head.
+// onQueueHead compares what is known of the queue with what the log tells beside its head. The head may be older than
+// what was accepted here since, so it does not say that such a message is gone.
 func (c *chat) onQueueHead(queued bool) {
 	switch {
-	case c.outbox.fence != 0:
-	case queued:
+	case queued: // under a lease of ours too: whatever was forgotten here is listed again
 		c.outbox.left = max(c.outbox.left, 1)
 		c.claim()
-	default:
-		c.outbox.left = 0
+	case c.outbox.fence == 0:
+		c.outbox.left = len(c.saves.each(isAccepted))
 	}
 }
 
 // lose stops posting: another instance does. Who waits here is told by its notices.
 func (c *chat) lose() {
-	for _, s := range c.outbox.lose() {
+	for _, s := range slices.Backward(c.outbox.lose()) { // so that none is handed in another's place
 		c.withdraw(s)
-		if len(s.waiting) == 0 {
+		if c.saves.has(s) && len(s.waiting) == 0 {
 			c.saves.end(s, "", false)
 			c.ended(s)
 		}
@@ -138,12 +174,12 @@ func (c *chat) lose() {
 	c.wakeIn(c.router.cfg.AcceptCheck)
 }
 
-// withdraw takes a message back from persistence, unless a call is under way.
+// withdraw leaves a message to others. It is taken back from persistence, unless a call is under way.
 func (c *chat) withdraw(s *save) {
 	if s.handed {
 		c.router.persistence.send(&withdraw{c.id, s.key})
 	}
-	s.handed, s.posted = false, false
+	s.handed, s.posted, s.elsewhere = false, false, true
 	if next := c.saves.next(s); next != nil {
 		c.hand(next)
 	}
@@ -151,16 +187,25 @@ func (c *chat) withdraw(s *save) {
 
 // withdrawAll leaves the chat's messages to the instance that holds the lease.
 func (c *chat) withdrawAll() {
-	for _, s := range c.saves.each(func(s *save) bool { return s.posted && (s.accepted || s.entering) }) {
+	for _, s := range slices.Backward(c.saves.each(func(s *save) bool { return s.posted && (s.accepted || s.entering) })) {
 		c.withdraw(s)
 	}
 }
 
-// seek looks through what the old API has published since a message was first posted: it may be the answer to a call
-// that gave none.
+// seek finds out whether a message is stored: the log may know its name, or have it among what the old API has
+// published since it was first posted.
 func (c *chat) seek(s *save, now time.Time) {
 	if wait := s.seekAt.Sub(now); wait > 0 {
 		c.wakeIn(wait)
+		return
+	}
+	c.lookUp(s, true)
+}
+
+// seekUnnamed goes on when the log does not know its name.
+func (c *chat) seekUnnamed(s *save) {
+	if s.request.AfterEpoch == "" { // nobody knows where to begin, and older words must not count as these
+		c.repost(s)
 		return
 	}
 	s.asking = true
@@ -177,13 +222,17 @@ func (c *chat) seekDue(now time.Time) {
 	}
 }
 
-// onSought finishes a message that the log has under an id of the old API, and posts it again otherwise.
+// onSought goes on with a message that the log has under an id of the old API, and posts it again otherwise.
 func (c *chat) onSought(r *messages.ReadResult) {
 	s := c.saves.underway[r.Request.UnnamedFor]
 	if s == nil || !s.asking {
 		return
 	}
 	s.asking = false
+	if !s.posted { // withdrawn meanwhile
+		c.feed()
+		return
+	}
 	if r.Failed {
 		s.seekAt = time.Now().Add(readRetry)
 		c.wakeIn(readRetry)
@@ -193,10 +242,23 @@ func (c *chat) onSought(r *messages.ReadResult) {
 		p, err := wire.ParsePayload(e.Payload, c.id)
 		said, ok := wire.SaidIn(e.Payload)
 		if err == nil && ok && said.Content == s.request.Content && said.Role == wire.Role(s.request.Role) && !c.saves.answered(p.MessageID) {
-			c.finish(s, p.MessageID, wire.Position{Epoch: r.Epoch, Offset: e.Offset})
+			s.unsure = false
+			c.logStored(s, c.outbox.holds(s), &pendingAppend{
+				key: p.Key, aliases: []string{s.key}, body: unsealed(e.Payload), save: s, id: p.MessageID,
+			})
 			return
 		}
 	}
+	c.repost(s)
+}
+
+// unsealed is the body of an entry of the log.
+func unsealed(payload []byte) []byte {
+	return append(bytes.Clone(payload[:bytes.LastIndex(payload, []byte(`,"offset":`))]), '}')
+}
+
+// repost posts a message that the old API may have stored without a trace.
+func (c *chat) repost(s *save) {
 	c.router.metrics.OutboxReposted.Inc()
 	s.unsure = false
 	c.hand(s)

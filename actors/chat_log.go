@@ -93,11 +93,12 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 	}
 }
 
-// echo shows a message to those who sent it, since the place that it has is before they came.
+// echo shows a message to the old clients that sent it, since the place that it has is before they came. Others read of
+// it in their ack, and have it from their replay or their history.
 func (c *chat) echo(s *save, payload []byte) {
 	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
 	for _, connection := range s.waiting {
-		if m := c.members.find(connection); m != nil {
+		if m := c.members.find(connection); m != nil && !m.v1 {
 			if f := c.visibleTo(m, full); f != nil {
 				c.router.send(m.pid, f)
 			}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"strings"
 	"time"
 
 	"eclipse/actors/messages"
@@ -23,18 +24,27 @@ func (c *chat) enter(s *save) {
 		return
 	}
 	s.entering, s.enteredAt = true, time.Now()
+	s.asking = false // the step finds it as well, if the log knows it
 	if s.live() {
 		c.appendLive(s)
 		return
 	}
-	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s)}, c.self)
+	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
+	c.router.bridge.request(&messages.AppendRequest{
+		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
+		Notice: wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance}.Encode(), // so that new ones wait behind it everywhere
+	}, c.self)
 }
+
+func isAccepted(s *save) bool { return s.accepted }
+func isEntering(s *save) bool { return s.entering }
 
 // queued is what the outbox keeps of a message: what any instance needs to post it.
 func (c *chat) queued(s *save) *messages.PersistRequest {
 	q := copyOf(s.request)
 	q.Accepted = true
-	q.BatchOnly = q.BatchOnly || c.router.route.Load() == routeBatch
+	s.batchOnly = s.batchOnly || q.BatchOnly || c.router.route.Load() == routeBatch
+	q.BatchOnly = s.batchOnly
 	if s.handed && !q.BatchOnly { // a call of the old route may be under way for so long
 		q.NotBefore = s.handedAt.Add(c.router.cfg.SaveTimeout).UnixMilli()
 	}
@@ -50,8 +60,8 @@ func copyOf(r *messages.PersistRequest) *messages.PersistRequest {
 	}
 }
 
-// outside tells whether a message is on its way to the API with no durable place.
-func outsideOutbox(s *save) bool { return s.posted && !s.entering && !s.accepted }
+// outsideOutbox tells whether a message is on its way with no durable place.
+func outsideOutbox(s *save) bool { return !s.entering && !s.accepted }
 
 // enterLate lets in what the API has not stored within the patience, and what follows it.
 func (c *chat) enterLate(now time.Time) {
@@ -81,7 +91,7 @@ func (c *chat) onEntered(r *messages.AppendResult) {
 			c.fail(s, errOverloaded())
 		}
 	case r.Repeat && !r.Queued: // the API has had it
-		c.outbox.left = int(r.Left)
+		c.outbox.left = c.atLeastEntering(int(r.Left))
 		c.onEnteredLate(s, r.Payload, at)
 	default:
 		c.onQueued(s, r, at)
@@ -97,6 +107,8 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 		if s.at = at; !s.posted {
 			c.post(s)
 		}
+	case len(payload) == 0: // the entry was trimmed: only its names tell the id
+		c.lookUp(s, true)
 	default:
 		id := s.request.Id
 		if first, err := wire.ParsePayload(payload, c.id); err == nil {
@@ -108,22 +120,22 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 
 // onQueued notes that a message stands in the outbox.
 func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
-	first := c.outbox.left == 0
-	c.outbox.learn(r.Fence, int(r.Left))
+	c.learn(r.Fence, int(r.Left))
 	if s != nil {
 		if s.live() {
 			s.at = at
 		}
 		c.accepted(s)
 	}
-	if first { // what follows in this chat waits behind it
-		c.enterAll()
-	}
 	switch {
 	case c.outbox.fence == 0:
+		if s != nil {
+			s.elsewhere = true
+		}
 		c.withdrawAll()
 		c.wakeIn(c.router.cfg.AcceptCheck)
 	case s != nil && c.outbox.hold(s):
+		c.returned(s)
 		if s.handed {
 			c.router.persistence.send(&keep{c.id, s.key})
 		}
@@ -192,7 +204,7 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 		c.lose()
 		return false
 	}
-	c.outbox.learn(r.Fence, int(r.Left))
+	c.learn(r.Fence, int(r.Left))
 	if s := c.saves.underway[key]; s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
 		c.finish(s, s.request.Id, s.at)
 	}
@@ -206,14 +218,20 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 // onNotice learns what became of a message at another instance.
 func (c *chat) onNotice(n wire.Notice) {
 	if n.Type == wire.TypeOutboxQueued {
+		if n.Origin == c.router.cfg.Instance {
+			return
+		}
 		c.outbox.left = max(c.outbox.left, 1)
 		if c.outbox.fence != 0 {
 			c.claim()
 		}
 		return
 	}
+	if c.outbox.fence == 0 && c.outbox.left > 0 { // it may have been the last: then new ones need not wait any more
+		c.claim()
+	}
 	s := c.saves.underway[n.Key]
-	if s == nil || c.outbox.fence != 0 {
+	if s == nil || c.outbox.answers(s) {
 		return
 	}
 	if n.Type == wire.TypeOutboxFailed {
@@ -229,20 +247,24 @@ func (c *chat) onNotice(n wire.Notice) {
 
 // settleElsewhere answers the senders of an accepted message that another instance has stored and logged.
 func (c *chat) settleElsewhere(key string, at wire.Position) {
+	id, isMessage := strings.CutPrefix(key, wire.MessageKey(""))
+	if !isMessage {
+		return
+	}
 	for _, s := range c.saves.underway {
-		if s.accepted && !s.live() && c.outbox.fence == 0 && wire.MessageKey(s.request.Id) == key {
+		if s.accepted && !s.live() && s.request.Id == id && !c.outbox.answers(s) {
 			c.finish(s, s.request.Id, at)
 			return
 		}
 	}
 }
 
-// askAgain asks after accepted messages that another instance has to post, since a notice can be lost.
+// forgotten tells whether an accepted message is not at hand: another instance has to post it, or it was mislaid here.
+func (c *chat) forgotten(s *save) bool { return s.accepted && !s.entering && !c.outbox.answers(s) }
+
+// askAgain asks after messages that others have to post, since a notice can be lost.
 func (c *chat) askAgain(now time.Time) {
-	if c.outbox.fence != 0 {
-		return
-	}
-	for _, s := range c.saves.each(func(s *save) bool { return s.accepted && !s.entering }) {
+	for _, s := range c.saves.each(c.forgotten) {
 		if now.Sub(s.enteredAt) >= c.router.cfg.AcceptCheck {
 			c.enter(s)
 		}
@@ -252,8 +274,9 @@ func (c *chat) askAgain(now time.Time) {
 // enterAnew lets everything in again that was accepted here: the outbox was lost with the log.
 func (c *chat) enterAnew() {
 	c.outbox.lose()
-	c.outbox.left = 0
-	for _, s := range c.saves.each(func(s *save) bool { return s.accepted }) {
+	accepted := c.saves.each(isAccepted)
+	c.outbox.left = len(accepted)
+	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
 		c.enter(s)
 	}

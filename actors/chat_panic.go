@@ -22,7 +22,16 @@ func (c *chat) apologise(message any) {
 		c.giveUp(m.save.key)
 	case *messages.PersistResult:
 		c.giveUp(m.Request.Key)
+	case *claimed:
+		c.claimAt = time.Now().Add(claimRetry)
+		c.wakeIn(claimRetry)
 	case *messages.AppendResult:
+		if q := m.Request.Queue; q != nil {
+			defer c.giveUp(q.Key)
+		}
+		if done := m.Request.Done; done != nil {
+			defer c.giveUp(done.Key)
+		}
 		if p := c.appends.find(m.Request.Key); p != nil {
 			c.appends.remove(p)
 			c.router.underway.Add(-1)
@@ -47,10 +56,19 @@ func (c *chat) apologise(message any) {
 	}
 }
 
-// giveUp refuses a message whose handling panicked; its sender may try again.
+// giveUp refuses a message whose handling panicked; its sender may try again. An accepted one is not given up: what has
+// become of it is asked again.
 func (c *chat) giveUp(key string) {
 	s := c.saves.underway[key]
 	if s == nil {
+		return
+	}
+	if s.accepted {
+		c.outbox.gone(key)
+		c.outbox.drop(key)
+		s.entering, s.asking = false, false
+		c.withdraw(s)
+		c.wakeIn(c.router.cfg.AcceptCheck)
 		return
 	}
 	for _, p := range c.appends.waiting { // it is logged all the same, and nobody waits for that

@@ -83,15 +83,15 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	switch {
 	case c.router.cfg.Live && route != routeSingle:
 		c.beginLive(s, m.Sender)
-	case c.outbox.left > 0 && c.accepts(): // it waits behind what is queued
+	case c.outbox.left > 0 || !c.ready && c.accepts(): // it waits behind what is or may be queued, or is refused
+		c.enterAll()
 		c.enter(s)
 	case route == routeBatch:
 		c.post(s)
 	default:
 		// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
 		// cannot be a repeat goes the same way, so that the order stays.
-		s.asking = true
-		c.router.bridge.send(&lookUp{chatID: c.id, save: s, pid: c.self})
+		c.lookUp(s, s.clientID != "")
 		c.wakeIn(c.router.cfg.LogPatience)
 	}
 	c.saves.begin(s) // last, so that a panic before leaves nothing behind that would wait for ever
@@ -111,7 +111,9 @@ func (c *chat) patience() time.Duration {
 // log it before us: there the next message of a chat waits until the one before has its place, or they could swap.
 func (c *chat) post(s *save) {
 	s.posted = true
-	if c.saves.turn != nil && c.saves.turn != s && c.router.route.Load() != routeBatch {
+	turn := c.saves.turn
+	waits := c.router.route.Load() != routeBatch || len(c.saves.queue) > 0 || turn != nil && turn.unsure
+	if turn != nil && turn != s && waits {
 		c.saves.queue = append(c.saves.queue, s)
 		return
 	}
@@ -121,12 +123,19 @@ func (c *chat) post(s *save) {
 // hand gives a message its turn.
 func (c *chat) hand(s *save) {
 	c.saves.turn = s
-	if s.unsure && c.router.route.Load() != routeBatch {
+	if s.unsure { // also when there is a batch route by now, which knows nothing of the old one's ids
 		c.seek(s, time.Now())
 		return
 	}
-	s.handedAt = time.Now()
-	if s.handed = true; s.accepted && !s.request.Accepted {
+	first := s.handedAt.IsZero()
+	s.handed, s.handedAt = true, time.Now()
+	switch {
+	case c.router.route.Load() == routeBatch:
+		s.batchOnly = true
+	case first && !s.request.Accepted && c.ready: // what was said until now is not what the API makes of this message
+		s.request.AfterEpoch, s.request.AfterOffset = c.sequence.epoch, c.sequence.last
+	}
+	if s.accepted && !s.request.Accepted {
 		s.request = copyOf(s.request)
 		s.request.Accepted = true
 	}
@@ -135,6 +144,10 @@ func (c *chat) hand(s *save) {
 
 // ended lets the next message go that has waited for this one.
 func (c *chat) ended(s *save) {
+	c.outbox.drop(s.key)
+	if s.handed {
+		c.router.persistence.send(&withdraw{c.id, s.key})
+	}
 	if s.accepted {
 		c.router.acceptedBytes.Add(-int64(len(s.request.Content)))
 		c.router.metrics.OutboxHeld.Dec()
@@ -168,11 +181,31 @@ func (c *chat) onLookedUp(l *lookedUp) {
 	}
 	s.asking = false
 	if l.entry == nil {
-		c.post(s)
+		c.onUnknown(s)
 		return
 	}
 	at := wire.Position{Epoch: l.epoch, Offset: l.entry.Offset}
 	c.finish(s, strings.TrimPrefix(l.entry.Key, wire.MessageKey("")), at)
+}
+
+// lookUp asks the log whether it knows a message; if it cannot, the question only keeps the message's place.
+func (c *chat) lookUp(s *save, known bool) {
+	s.asking = true
+	c.router.bridge.send(&lookUp{chatID: c.id, save: s, known: known, pid: c.self})
+}
+
+// onUnknown goes on with a message whose name the log does not know.
+func (c *chat) onUnknown(s *save) {
+	switch {
+	case s.unsure && s.posted:
+		c.seekUnnamed(s)
+	case s.accepted: // unless the lease was lost meanwhile
+		c.feed()
+	case c.outbox.left > 0 && c.accepts(): // what is queued came before it
+		c.enterAll()
+	default:
+		c.post(s)
+	}
 }
 
 // postUnasked posts what the log, being away, has not been asked about in time. A repeat among them is stored twice by
@@ -196,22 +229,26 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 		return
 	}
 	s.handed = false
+	if r.Request.BatchOnly && !s.request.BatchOnly { // the batch route was tried
+		s.request = copyOf(s.request)
+		s.request.BatchOnly = true
+	}
 	switch e := persistError(r); {
 	case e == nil:
 		c.stored(s, r)
-	case !e.Retryable && s.accepted:
-		if c.outbox.fence != 0 {
-			c.onRefused(s, e, r.Reason)
+	case !e.Retryable && s.accepted && c.outbox.fence != 0:
+		c.onRefused(s, e, r.Reason)
+	case e.Retryable && s.accepted:
+		if r.Outcome == messages.PersistResult_UNKNOWN {
+			c.doubt(s, r.Answered)
 		}
-	case r.Outcome == messages.PersistResult_UNKNOWN && s.accepted:
-		c.doubt(s, r.Answered)
 		c.hand(s)
 	case e.Retryable && r.Outcome != messages.PersistResult_OVERLOADED && c.accepts():
 		if r.Outcome == messages.PersistResult_UNKNOWN {
 			c.doubt(s, r.Answered)
 		}
+		c.enterAll() // those before it too, or it would overtake them
 		s.posted = false
-		c.enter(s)
 		c.wakeIn(c.router.cfg.SavePatience)
 	default:
 		c.fail(s, e)
@@ -247,11 +284,16 @@ func (c *chat) stored(s *save, r *messages.PersistResult) {
 		return
 	}
 	p := &pendingAppend{key: wire.MessageKey(stored.ID), body: stored.Body, save: s, id: stored.ID}
-	if s.clientID != "" || s.accepted || s.entering {
-		p.aliases = []string{s.key}
+	if s.clientID != "" || s.accepted || s.entering || c.router.route.Load() != routeBatch {
+		p.aliases = []string{s.key} // with the old API one without a name is what a call without an answer may have become
 	}
+	c.logStored(s, held, p)
+}
+
+// logStored gives a stored message its place in the log, and takes it out of the outbox with that.
+func (c *chat) logStored(s *save, held bool, p *pendingAppend) {
 	if held {
-		c.onStored(s, stored.ID, p)
+		c.onStored(s, p.id, p)
 	} else {
 		c.append(p)
 	}
@@ -259,7 +301,10 @@ func (c *chat) stored(s *save, r *messages.PersistResult) {
 
 // finish acknowledges a stored message to every socket that sent it. A zero position: it has no place in the log yet.
 func (c *chat) finish(s *save, id string, at wire.Position) {
-	if c.outbox.holds(s) && !c.outbox.leaving[s.key] {
+	if !c.saves.has(s) { // another way of hearing of it was faster
+		return
+	}
+	if c.outbox.holds(s) {
 		c.onStored(s, id, nil)
 	}
 	c.saves.end(s, id, true)
@@ -271,6 +316,9 @@ func (c *chat) finish(s *save, id string, at wire.Position) {
 
 // fail refuses a message to every socket that sent it.
 func (c *chat) fail(s *save, e *wire.Error) {
+	if !c.saves.has(s) {
+		return
+	}
 	c.saves.end(s, "", false)
 	c.ended(s)
 	for _, connection := range s.waiting {

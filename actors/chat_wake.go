@@ -121,10 +121,10 @@ func (c *chat) dueOfSaves(now time.Time, due func(time.Time)) {
 	if c.accepts() {
 		soonest(c.router.cfg.AcceptPatience, outsideOutbox)
 	}
-	soonest(c.router.cfg.LogPatience, func(s *save) bool { return s.asking && !s.accepted })
+	soonest(c.router.cfg.LogPatience, func(s *save) bool { return s.asking && !s.posted && !s.accepted })
 	soonest(c.router.cfg.SavePatience, func(s *save) bool { return !s.handed && !s.accepted })
 	for _, s := range c.saves.underway {
-		if s.accepted && c.outbox.fence == 0 {
+		if c.forgotten(s) {
 			due(maxTime(s.enteredAt.Add(c.router.cfg.AcceptCheck), now.Add(wakeAtLeast)))
 			break
 		}

@@ -30,7 +30,8 @@ type replay struct {
 	unasked bool // the member is an old client: it gets what is younger than since, and hears no word about it
 	since   time.Time
 
-	failures int // reads of the log that failed in a row
+	failures int  // reads of the log in a row that brought it no further
+	ahead    bool // the member has seen more than this instance, which reads the log first
 }
 
 // role is what the others see a member as.

@@ -10,11 +10,12 @@ import "slices"
 type outbox struct {
 	fence   uint64          // of the lease that this instance holds, 0 = none
 	left    int             // messages queued, as far as is known
-	held    []*save         // under the lease: the front of the queue, in its order
+	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
 	leaving map[string]bool // keys of those whose step out of the queue is under way
 
-	claiming bool // a claim is under way
-	again    bool // claim once more when it is back
+	claiming bool   // a claim is under way
+	asked    uint64 // the lease that was held when it was asked for
+	again    bool   // claim once more when it is back
 }
 
 // feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
@@ -24,21 +25,17 @@ const (
 	claimMax   = 256
 )
 
-// learn takes what a step told: the lease that is held after it and how many messages are queued.
-func (o *outbox) learn(fence uint64, left int) {
-	if fence != o.fence {
-		o.held = nil // another lease: what it covers is listed anew
-	}
-	o.fence, o.left = fence, left
-}
-
 // hold adds a message that has entered under our lease. It returns false when the queue has others that are not known
 // here: then it has to be claimed, so that none overtakes another.
 func (o *outbox) hold(s *save) bool {
-	if slices.Contains(o.held, s) {
-		return len(o.held) == o.left
+	if o.fence == 0 {
+		return false
 	}
-	if o.fence == 0 || len(o.held)+1 != o.left {
+	known := len(o.held) + len(o.leaving)
+	if slices.Contains(o.held, s) {
+		return known == o.left
+	}
+	if known+1 != o.left {
 		return false
 	}
 	o.held = append(o.held, s)
@@ -48,6 +45,9 @@ func (o *outbox) hold(s *save) bool {
 // holds tells whether this instance has to post a message.
 func (o *outbox) holds(s *save) bool { return o.fence != 0 && slices.Contains(o.held, s) }
 
+// answers tells whether what becomes of a message is decided here.
+func (o *outbox) answers(s *save) bool { return o.leaving[s.key] || o.holds(s) }
+
 // next returns the messages at the front of the queue that persistence may be given.
 func (o *outbox) next() []*save { return o.held[:min(len(o.held), feedWindow)] }
 
@@ -56,8 +56,12 @@ func (o *outbox) short() bool {
 	return o.fence != 0 && len(o.held) < feedWindow && len(o.held)+len(o.leaving) < o.left
 }
 
+// overtaken tells whether a claim's answer is older than the lease that is held by now.
+func (o *outbox) overtaken(fence uint64) bool { return fence < o.fence && o.asked != o.fence }
+
 // leave notes that a step which takes a message out is under way.
 func (o *outbox) leave(key string) {
+	o.drop(key)
 	if o.leaving == nil {
 		o.leaving = make(map[string]bool)
 	}
@@ -69,6 +73,10 @@ func (o *outbox) gone(key string) {
 	if delete(o.leaving, key); len(o.leaving) == 0 {
 		o.leaving = nil
 	}
+}
+
+// drop takes a message from those at hand.
+func (o *outbox) drop(key string) {
 	o.held = slices.DeleteFunc(o.held, func(s *save) bool { return s.key == key })
 	if len(o.held) == 0 {
 		o.held = nil

@@ -37,6 +37,13 @@ func (d durable) instance(t testing.TB, api *fakeAPI, change ...func(*Config)) *
 
 // mortal is an instance that the test ends itself.
 func (d durable) mortal(t testing.TB, api *fakeAPI, change ...func(*Config)) *fixture {
+	cfg := outboxConfig(change...)
+	h := durable{d.Memory.Handle()}
+	r := Start(cfg, Deps{Log: h, Outbox: h, Bus: h, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	return &fixture{Router: r, t: t, api: api, log: h.Memory}
+}
+
+func outboxConfig(change ...func(*Config)) Config {
 	cfg := quick()
 	cfg.AcceptPatience, cfg.AcceptCheck = 50*time.Millisecond, 300*time.Millisecond
 	cfg.Lease, cfg.OrphanCheck = shortLease, 50*time.Millisecond
@@ -44,9 +51,7 @@ func (d durable) mortal(t testing.TB, api *fakeAPI, change ...func(*Config)) *fi
 	for _, c := range change {
 		c(&cfg)
 	}
-	h := durable{d.Memory.Handle()}
-	r := Start(cfg, Deps{Log: h, Outbox: h, Bus: h, API: api, Metrics: metrics.New(), Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	return &fixture{Router: r, t: t, api: api, log: h.Memory}
+	return cfg
 }
 
 func live(c *Config) { c.Live = true }

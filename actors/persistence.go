@@ -270,7 +270,7 @@ func (p *persistence) settle(s settled, now time.Time) {
 			Request: s.save.request, Outcome: messages.PersistResult_UNKNOWN, Answered: s.result.Status == statusServerError,
 		})
 	default:
-		p.answer(s.save.request, s.save.from, messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
+		p.answer(s.save.told(), s.save.from, messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
 	}
 }
 

@@ -81,6 +81,10 @@ func (p *persistence) onHistory(h *historyFound) {
 	p.router.metrics.APICall(metrics.RouteHistory, uint8(h.result.Class), h.took)
 	if h.result.Class == nextapi.Missing {
 		p.router.noHistory.Store(time.Now().Add(probeBatchEvery).Unix())
+		for _, g := range p.gaps.waiting {
+			p.router.send(g.from, &reconciled{after: g.question.after})
+		}
+		p.gaps.waiting = nil
 	}
 	p.router.send(h.of.from, &reconciled{after: h.of.question.after, rows: h.rows, known: h.result.Class == nextapi.Stored})
 	p.askHistory()

@@ -19,8 +19,9 @@ type saveQueue struct {
 	delayed []string  // the same, but not before their retryAt
 	next    time.Time // when the first delayed chat is due, zero = none is
 	size    int       // saves, those in flight included
-	bytes   int       // of their contents
-	limit   int       // of size
+	bounded int       // of them those that are not accepted: accepted ones are bounded by their chats
+	bytes   int       // of the contents of those
+	limit   int       // of bounded
 }
 
 // maxSaveBytes bounds the contents of all saves.
@@ -42,19 +43,32 @@ type queued struct {
 	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
 }
 
+// kept tells whether it is tried until the API has the last word.
+func (s *queued) kept() bool { return s.expires.IsZero() }
+
 // late tells whether a save has waited for too long at a time.
-func (s *queued) late(at time.Time) bool { return !s.expires.IsZero() && !at.Before(s.expires) }
+func (s *queued) late(at time.Time) bool { return !s.kept() && !at.Before(s.expires) }
 
 // batchOnly tells whether a save must not go by a route that mints a new id.
 func (s *queued) batchOnly() bool { return s.tried || s.request.BatchOnly }
+
+// told is the request as its chat hears of it: with what the queue has learned.
+func (s *queued) told() *messages.PersistRequest {
+	if s.batchOnly() == s.request.BatchOnly {
+		return s.request
+	}
+	r := copyOf(s.request)
+	r.BatchOnly = true
+	return r
+}
 
 func newSaveQueue(limit int) *saveQueue {
 	return &saveQueue{chats: make(map[string]*chatQueue), limit: limit}
 }
 
-// push queues a save; false = there is no room. Accepted ones are bounded by their chats.
+// push queues a save; false = there is no room.
 func (q *saveQueue) push(s *queued) bool {
-	if !s.request.Accepted && (q.size >= q.limit || q.bytes+len(s.request.Content) > maxSaveBytes) {
+	if !s.kept() && (q.bounded >= q.limit || q.bytes+len(s.request.Content) > maxSaveBytes) {
 		return false
 	}
 	c := q.chats[s.request.ChatId]
@@ -64,7 +78,7 @@ func (q *saveQueue) push(s *queued) bool {
 	}
 	c.waiting = append(c.waiting, s)
 	q.size++
-	q.bytes += len(s.request.Content)
+	q.bind(s, 1)
 	q.list(s.request.ChatId, c)
 	return true
 }
@@ -86,6 +100,7 @@ func (q *saveQueue) keep(chatID, key string) {
 	if c := q.chats[chatID]; c != nil {
 		for _, s := range c.waiting {
 			if s.request.Key == key {
+				q.bind(s, -1)
 				s.expires = time.Time{}
 			}
 		}
@@ -218,7 +233,15 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 
 func (q *saveQueue) forget(s *queued) {
 	q.size--
-	q.bytes -= len(s.request.Content)
+	q.bind(s, -1)
+}
+
+// bind counts a save that is bounded in or out.
+func (q *saveQueue) bind(s *queued, change int) {
+	if !s.kept() {
+		q.bounded += change
+		q.bytes += change * len(s.request.Content)
+	}
 }
 
 // retryPolicy says what may be posted again.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -17,11 +18,13 @@ type saves struct {
 
 	turn  *save   // the last one that was handed to persistence, nil once it has ended
 	queue []*save // with the old API: those that wait for it, in order
+	begun uint64  // how many ever began
 }
 
 // save is one message under way.
 type save struct {
 	key      string   // sender and clientMessageId
+	number   uint64   // how many had begun before it
 	clientID string   // "" when the client gave none
 	waiting  []uint64 // connections that sent it and want to be told
 	received time.Time
@@ -37,11 +40,13 @@ type save struct {
 	enteredAt time.Time // when the last such step began
 	accepted  bool      // it stands in the outbox, and its senders know
 
-	unsure bool          // the old API may have stored it: what that published is looked through before it is posted again
-	seekAt time.Time     // unsure: not before, since a call may be under way
-	tries  int           // unsure: how often no answer came
-	at     wire.Position // live: its place in the log
-	author wire.Author   // live: who it is shown to be from
+	batchOnly bool          // others must not store it by the old route: it was handed while there was the batch route
+	elsewhere bool          // another instance may have posted it, or a call of ours whose answer nobody took
+	unsure    bool          // the old API may have stored it: what that published is looked through before it is posted again
+	seekAt    time.Time     // unsure: not before, since a call may be under way
+	tries     int           // unsure: how often no answer came
+	at        wire.Position // live: its place in the log
+	author    wire.Author   // live: who it is shown to be from
 }
 
 // live tells whether the message is shown before it is stored.
@@ -62,6 +67,7 @@ func (s *saves) begin(v *save) {
 		s.underway = make(map[string]*save)
 	}
 	s.underway[v.key] = v
+	v.number, s.begun = s.begun, s.begun+1
 }
 
 // join lets one more connection wait for a save that is under way.
@@ -98,9 +104,24 @@ func (s *saves) each(match func(*save) bool) (found []*save) {
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b *save) int { return a.received.Compare(b.received) })
+	slices.SortFunc(found, func(a, b *save) int {
+		return cmp.Or(cmp.Compare(a.request.SentAt, b.request.SentAt), cmp.Compare(a.number, b.number))
+	})
 	return found
 }
+
+// any tells whether a save matches.
+func (s *saves) any(match func(*save) bool) bool {
+	for _, v := range s.underway {
+		if match(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// has tells whether a save is under way.
+func (s *saves) has(v *save) bool { return s.underway[v.key] == v }
 
 // next returns the save whose turn it is once v has ended, nil if none waits or it is not v's end that they wait for.
 func (s *saves) next(v *save) *save {

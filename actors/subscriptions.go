@@ -36,16 +36,17 @@ func (s *subscriptions) add(chatID string, pid *actor.PID) {
 }
 
 // remove forgets a chat, unless another actor has taken its place.
-func (s *subscriptions) remove(chatID string, pid *actor.PID) {
+func (s *subscriptions) remove(chatID string, pid *actor.PID) bool {
 	sub := s.chats[chatID]
 	if sub == nil || !sub.pid.Equal(pid) {
-		return
+		return false
 	}
 	if sub.confirmed {
 		s.heard--
 	}
 	delete(s.chats, chatID)
 	s.leaving = append(s.leaving, chatID)
+	return true
 }
 
 // confirm notes that a chat hears its channel, nil if nobody wants that any more.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,7 +14,7 @@ func TestEphemeralFramesGoFirst(t *testing.T) {
 	r, _ := alone(t, fakeapi.Options{}, "MAX_QUEUE_BYTES=65536")
 	chat := newChat()
 	slow := r.dial(t, opening{chat: chat, user: "user_slow", small: true})
-	talker := r.old(t, chat, "user_talker")
+	talker := r.old(t, chat, "user_"+strings.Repeat("t", 120)) // large frames fill the kernel's buffers before the write times out
 	resume := sync.OnceFunc(slow.pause())
 	t.Cleanup(resume)
 	for r.metric(`drops_total{reason="slow_reader_ephemeral"}`) == 0 {

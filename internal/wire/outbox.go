@@ -17,15 +17,17 @@ const (
 
 // Notice tells the other instances what became of a message that one of their sockets may wait for.
 type Notice struct {
-	Type string // one of the three; the other fields are empty for the first
-	Key  string // sender and clientMessageId, as the log and the outbox name the message
-	ID   string // outbox_stored: the message's id
-	Code Code   // outbox_failed
+	Type   string // one of the three
+	Origin string // outbox_queued: the instance that let it in, "" = the store itself says so
+	Key    string // the others: sender and clientMessageId, as the log and the outbox name the message
+	ID     string // outbox_stored: the message's id
+	Code   Code   // outbox_failed
 }
 
 // Encode makes the payload for the bus; ParsePayload decodes it.
 func (n Notice) Encode() []byte {
 	b := openFrame(n.Type, 64+len(n.Key)+len(n.ID))
+	b = appendGiven(b, "origin", n.Origin)
 	b = appendGiven(b, "key", n.Key)
 	b = appendGiven(b, "id", n.ID)
 	return append(appendGiven(b, "code", string(n.Code)), '}')
@@ -34,10 +36,11 @@ func (n Notice) Encode() []byte {
 // parseNotice decodes a payload that is known to be an object of one of the three types.
 func parseNotice(raw []byte) (Notice, bool) {
 	var p struct {
-		Type string `json:"type"`
-		Key  string `json:"key"`
-		ID   string `json:"id"`
-		Code Code   `json:"code"`
+		Type   string `json:"type"`
+		Origin string `json:"origin"`
+		Key    string `json:"key"`
+		ID     string `json:"id"`
+		Code   Code   `json:"code"`
 	}
 	if json.Unmarshal(raw, &p) != nil {
 		return Notice{}, false

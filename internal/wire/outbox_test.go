@@ -9,6 +9,7 @@ import (
 func TestNotices(t *testing.T) {
 	for _, n := range []Notice{
 		{Type: TypeOutboxQueued},
+		{Type: TypeOutboxQueued, Origin: "i1"},
 		{Type: TypeOutboxStored, Key: "c:u:ada:k1", ID: "cm1"},
 		{Type: TypeOutboxFailed, Key: `c:anon:"k`, Code: APIRejected},
 	} {
