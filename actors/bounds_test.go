@@ -27,7 +27,7 @@ func TestSaveQueueIsBoundedInBytes(t *testing.T) {
 	if !q.push(big("a")) || q.push(big("b")) || q.size != 1 || q.chats["b"] != nil {
 		t.Fatalf("%d saves of %d bytes", q.size, q.bytes)
 	}
-	q.take(1, 1)
+	q.take(1, 1, free)
 	if out := q.done("a", []nextapi.Result{storedResult}, batchPolicy, now); len(out) != 1 || q.bytes != 0 {
 		t.Fatalf("%d bytes left", q.bytes)
 	}

@@ -169,7 +169,7 @@ func (b *bridge) Receive(ctx actor.Context) {
 	case *readDone:
 		b.onReadDone(m)
 	case *claim:
-		b.claims = append(b.claims, claimOf{m.chatID, ctx.Sender()})
+		b.claims = append(b.claims, claimOf{chatID: m.chatID, from: ctx.Sender()})
 		b.runClaims()
 	case *claimDone:
 		b.onClaimDone(m)

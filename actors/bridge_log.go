@@ -135,7 +135,7 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		case op.lookUp != nil:
 			b.answerLookUp(op.lookUp, a.found)
 		default:
-			b.answerAppend(op, &a.appended)
+			b.answerAppend(op, &a.appended, l.since)
 		}
 		b.router.logging.Add(-1)
 		b.router.loggingBytes.Add(-op.size())
@@ -146,7 +146,7 @@ func (b *bridge) onLaneDone(d *laneDone) {
 	b.runLane(d.lane)
 }
 
-func (b *bridge) answerAppend(op logOp, a *chatlog.Appended) {
+func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	outcome := metrics.AppendNew
 	if a.Repeat {
 		outcome = metrics.AppendRepeat
@@ -157,7 +157,7 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended) {
 		b.router.metrics.Append(outcome)
 	}
 	if op.append.Queue != nil || op.append.Done != nil {
-		b.noteLease(op.append.ChatId, a.Outbox.Fence, a.Outbox.Left)
+		b.noteLease(op.append.ChatId, a.Outbox.Fence, a.Outbox.Left, since)
 	}
 	b.router.send(op.from, &messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,

@@ -25,6 +25,7 @@ type (
 	claimOf struct {
 		chatID string
 		from   *actor.PID
+		since  time.Time
 	}
 	claimDone struct {
 		of     claimOf
@@ -33,6 +34,7 @@ type (
 	renewed struct {
 		leases []chatlog.Lease
 		kept   []bool
+		since  time.Time
 		err    error
 	}
 	orphansFound struct {
@@ -54,23 +56,38 @@ func step(r *messages.AppendRequest) chatlog.Append {
 	return a
 }
 
-// noteLease keeps the leases that this instance holds, for chats that are here.
-func (b *bridge) noteLease(chatID string, fence uint64, left int) {
+// noteLease keeps the leases that this instance holds, for chats that are here. since is when the store was asked.
+func (b *bridge) noteLease(chatID string, fence uint64, left int, since time.Time) {
 	if fence == 0 || left == 0 || b.subs.chats[chatID] == nil {
 		delete(b.leases, chatID)
 		return
 	}
-	if b.leases == nil {
+	if len(b.leases) == 0 {
 		b.leases = make(map[string]uint64)
+		b.renewNext(since)
+	}
+	if len(b.leases) == 0 || !b.lapsed(time.Now()) {
+		b.leasedSince(since)
 	}
 	b.leases[chatID] = fence
 }
+
+// leasedSince: all leases that are held now were ours at a time. Until they may have run out persistence posts for them.
+func (b *bridge) leasedSince(at time.Time) {
+	until := at.Add(b.router.cfg.Lease).UnixNano()
+	b.router.leasedUntil.Store(max(until, b.router.leasedUntil.Load()))
+}
+
+// lapsed tells whether leases may have run out that were not renewed, such as after a pause of this process: nothing is
+// posted for any of them until the store has said which are still ours.
+func (b *bridge) lapsed(now time.Time) bool { return now.UnixNano() > b.router.leasedUntil.Load() }
 
 func (b *bridge) runClaims() {
 	for b.claimsMade < maxClaims && len(b.claims) > 0 {
 		of := b.claims[0]
 		b.claims = b.claims[1:]
 		b.claimsMade++
+		of.since = time.Now()
 		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
 			defer cancel()
@@ -101,18 +118,25 @@ func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
 func (b *bridge) onClaimDone(d *claimDone) {
 	b.claimsMade--
 	if d.result.fence > b.leases[d.of.chatID] { // one that found nothing may be older than a lease that a step took
-		b.noteLease(d.of.chatID, d.result.fence, d.result.left)
+		b.noteLease(d.of.chatID, d.result.fence, d.result.left, d.of.since)
 	}
 	b.router.send(d.of.from, d.result)
 	b.runClaims()
 }
 
-// keepLeases renews what is held, early enough for two more tries.
+// renewNext sets when leases are renewed, early enough for two more tries.
+func (b *bridge) renewNext(since time.Time) {
+	wait := b.router.cfg.Lease / 3
+	b.renewAt = since.Add(wait)
+	b.router.alarm.after(wait, b.self)
+}
+
+// keepLeases renews what is held.
 func (b *bridge) keepLeases(now time.Time) {
-	if b.renewing || len(b.leases) == 0 || now.Before(b.renewAt) {
+	if b.renewing || len(b.leases) == 0 || now.Before(b.renewAt) && !b.lapsed(now) {
 		return
 	}
-	b.renewAt = now.Add(b.router.cfg.Lease / 3)
+	b.renewNext(now)
 	leases := make([]chatlog.Lease, 0, len(b.leases))
 	for chatID, fence := range b.leases {
 		leases = append(leases, chatlog.Lease{ChatID: chatID, Fence: fence})
@@ -129,12 +153,15 @@ func (b *bridge) keepLeases(now time.Time) {
 			}
 			kept = append(kept, some...)
 		}
-		return &renewed{leases: leases, kept: kept}
+		return &renewed{leases: leases, kept: kept, since: now}
 	}, func(err error) any { return &renewed{err: err} })
 }
 
 func (b *bridge) onRenewed(r *renewed) {
 	b.renewing = false
+	if r.err == nil {
+		b.leasedSince(r.since)
+	}
 	for i, kept := range r.kept {
 		if l := r.leases[i]; !kept && b.leases[l.ChatID] == l.Fence {
 			delete(b.leases, l.ChatID)

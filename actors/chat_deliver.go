@@ -309,12 +309,12 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 		c.readFor(m)
 		return
 	}
-	if r.Failed && m.replay.failures < maxReplayFailures {
-		m.replay.failures++
-		c.readFor(m)
+	if r.Failed { // it goes on when this instance can read again
+		m.replay.ahead = true
+		c.readLog()
 		return
 	}
-	if r.Failed || r.Epoch != c.sequence.epoch {
+	if r.Epoch != c.sequence.epoch {
 		c.endReplay(m, false)
 		return
 	}

@@ -58,16 +58,27 @@ func (c *chat) onClaimed(r *claimed) {
 	}
 	c.learn(r.fence, r.left)
 	if r.fence != 0 {
-		c.outbox.held = nil
-		for _, item := range r.items {
-			if !c.outbox.leaving[item.request.Key] {
-				c.outbox.held = append(c.outbox.held, c.take(item))
-			}
-		}
+		c.list(r.items)
 		c.feed()
 	}
 	if c.outbox.again {
 		c.claim()
+	}
+}
+
+// list takes the front of the queue. What was at hand and is not listed has entered since the store was asked.
+func (c *chat) list(items []claimedItem) {
+	before := c.outbox.held
+	c.outbox.held = nil
+	for _, item := range items {
+		if !c.outbox.leaving[item.request.Key] {
+			c.outbox.held = append(c.outbox.held, c.take(item))
+		}
+	}
+	for _, s := range before {
+		if !slices.Contains(c.outbox.held, s) {
+			c.outbox.held = append(c.outbox.held, s)
+		}
 	}
 }
 
@@ -133,10 +144,19 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 	return s
 }
 
-// feed gives persistence what is next in the queue.
+// feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
+// that it has not is taken back first.
 func (c *chat) feed() {
-	for _, s := range c.outbox.next() {
-		if !s.posted && !s.asking {
+	behind := false
+	for _, s := range slices.Clone(c.outbox.next()) {
+		switch {
+		case s.asking && !s.posted: // its answer brings us here again
+			return
+		case !s.posted:
+			behind = true
+			c.post(s)
+		case behind && s.handed && c.router.route.Load() == routeBatch:
+			c.router.persistence.send(&withdraw{c.id, s.key})
 			c.post(s)
 		}
 	}

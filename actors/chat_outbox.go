@@ -104,7 +104,7 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 	switch {
 	case s == nil:
 	case s.live():
-		if s.at = at; !s.posted {
+		if s.at = at; !s.handed {
 			c.post(s)
 		}
 	case len(payload) == 0: // the entry was trimmed: only its names tell the id
@@ -168,7 +168,7 @@ func (c *chat) ackAccepted(connection uint64, s *save) {
 // the same step.
 func (c *chat) onStored(s *save, id string, p *pendingAppend) {
 	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence}
-	notice := wire.Notice{Type: wire.TypeOutboxStored, Key: s.key, ID: id}.Encode()
+	notice := wire.Notice{Type: wire.TypeOutboxStored, Origin: c.router.cfg.Instance, Key: s.key, ID: id}.Encode()
 	c.outbox.leave(s.key)
 	if p != nil {
 		p.done, p.notice = done, notice
@@ -183,7 +183,7 @@ func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
 	c.router.metrics.OutboxDead.Inc()
 	c.router.log.Warn("the API refused an accepted message for good; it is among the dead letters", "chat", shortChat(c.id), "id", s.request.Id, "code", string(e.Code))
 	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence, Reason: string(e.Code) + ": " + reason}
-	notice := wire.Notice{Type: wire.TypeOutboxFailed, Key: s.key, Code: e.Code}.Encode()
+	notice := wire.Notice{Type: wire.TypeOutboxFailed, Origin: c.router.cfg.Instance, Key: s.key, Code: e.Code}.Encode()
 	c.outbox.leave(s.key)
 	if s.live() {
 		body := wire.MessageFailedBody(c.id, s.clientID, s.request.Id, e.Code, time.Now())
@@ -217,10 +217,10 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 
 // onNotice learns what became of a message at another instance.
 func (c *chat) onNotice(n wire.Notice) {
+	if n.Origin == c.router.cfg.Instance {
+		return
+	}
 	if n.Type == wire.TypeOutboxQueued {
-		if n.Origin == c.router.cfg.Instance {
-			return
-		}
 		c.outbox.left = max(c.outbox.left, 1)
 		if c.outbox.fence != 0 {
 			c.claim()
@@ -231,7 +231,13 @@ func (c *chat) onNotice(n wire.Notice) {
 		c.claim()
 	}
 	s := c.saves.underway[n.Key]
-	if s == nil || c.outbox.answers(s) {
+	if s == nil {
+		return
+	}
+	if c.outbox.holds(s) { // so it was another's: this instance was paused for longer than its lease
+		c.lose()
+	}
+	if s = c.saves.underway[n.Key]; s == nil {
 		return
 	}
 	if n.Type == wire.TypeOutboxFailed {

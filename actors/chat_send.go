@@ -135,9 +135,9 @@ func (c *chat) hand(s *save) {
 	case first && !s.request.Accepted && c.ready: // what was said until now is not what the API makes of this message
 		s.request.AfterEpoch, s.request.AfterOffset = c.sequence.epoch, c.sequence.last
 	}
-	if s.accepted && !s.request.Accepted {
+	if held := c.outbox.holds(s); held != s.request.Accepted { // what is not ours to post is asked about once
 		s.request = copyOf(s.request)
-		s.request.Accepted = true
+		s.request.Accepted = held
 	}
 	c.router.persistence.request(s.request, c.self)
 }
@@ -241,8 +241,11 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 	case e.Retryable && s.accepted:
 		if r.Outcome == messages.PersistResult_UNKNOWN {
 			c.doubt(s, r.Answered)
+			c.hand(s)
+			return
 		}
-		c.hand(s)
+		s.posted = false
+		c.feed() // or it is asked after again
 	case e.Retryable && r.Outcome != messages.PersistResult_OVERLOADED && c.accepts():
 		if r.Outcome == messages.PersistResult_UNKNOWN {
 			c.doubt(s, r.Answered)

@@ -3,6 +3,7 @@ package actors
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -20,6 +21,7 @@ type hookedStore struct {
 	claimed   func()                 // between a claim and its answer
 	heads     func()                 // before heads are told
 	deafTo    string                 // payloads with this text are not heard
+	lapsing   atomic.Bool            // leases cannot be renewed
 }
 
 func (s *hookedStore) Append(ctx context.Context, items []chatlog.Append) []chatlog.Appended {
@@ -35,6 +37,13 @@ func (s *hookedStore) Claim(ctx context.Context, id string, after uint64, n int)
 		s.claimed()
 	}
 	return c, err
+}
+
+func (s *hookedStore) Renew(ctx context.Context, leases []chatlog.Lease) ([]bool, error) {
+	if s.lapsing.Load() {
+		return nil, errAway
+	}
+	return s.durable.Renew(ctx, leases)
 }
 
 func (s *hookedStore) Heads(ctx context.Context, ids []string) ([]chatlog.Head, error) {

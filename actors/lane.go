@@ -16,6 +16,7 @@ import (
 type lane struct {
 	queue    []logOp
 	inFlight []logOp
+	since    time.Time        // when the batch in flight began
 	failures int              // batches failed in a row
 	retryAt  time.Time        // no batch before
 	blocked  map[string]*hold // chats with an operation that fails: nothing of theirs before its time
@@ -76,6 +77,7 @@ func (l *lane) take(now time.Time) []logOp {
 	if len(l.inFlight) > 0 || now.Before(l.retryAt) {
 		return nil
 	}
+	l.since = now
 	if len(l.blocked) == 0 && len(l.queue) <= laneBatch {
 		l.inFlight, l.queue = l.queue, nil
 		return l.inFlight

@@ -94,8 +94,10 @@ func TestLeaseLostWhileAMessageLeaves(t *testing.T) {
 	eventually(t, "it is taken over", func() bool { return f.acceptedBytes.Load() > 0 })
 	api.set(func() { api.fail = nil })
 	<-leaving
+	hooks.lapsing.Store(true)
 	thief := store.other(t)
 	thief.steals("c1")
+	hooks.lapsing.Store(false)
 	eventually(t, "the loss is known", func() bool { return thief.renews("c1") && f.fenced() > 0 })
 	close(release)
 	bob.hears("message", 1)

@@ -111,8 +111,9 @@ func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 	s := &queued{request: r, from: from}
 	if !r.Accepted {
 		s.expires = now.Add(p.router.cfg.SavePatience)
-		// An outage that has outlasted the patience is not waited for again: the sender is told at once.
-		if p.breaker.downFor(now) > p.patience() && p.breaker.refuses(now) {
+		// Where nothing is accepted, an outage that has outlasted the patience is not waited for again: the sender is told
+		// at once. Otherwise the message keeps its place here until it has one in the outbox.
+		if !p.accepts() && p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
 			p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
 			return
 		}
@@ -139,7 +140,7 @@ func (p *persistence) run(now time.Time) {
 		if route == routeSingle {
 			limit, by = 1, metrics.RouteSingle
 		}
-		batch := p.queue.take(limit, limit)
+		batch := p.queue.take(limit, limit, func(s *queued) time.Time { return p.heldUntil(s, now) })
 		if len(batch) == 0 {
 			p.breaker.unused()
 			break
@@ -203,13 +204,19 @@ func (p *persistence) holdBack(s *queued, now time.Time) {
 	}
 }
 
-// patience is how long the API may be down before a new message is not tried at all first.
-func (p *persistence) patience() time.Duration {
-	if p.router.durable && p.router.cfg.AcceptPatience > 0 {
-		return p.router.cfg.AcceptPatience
+// lapsePause is when a message is looked at again whose lease may have run out.
+const lapsePause = 200 * time.Millisecond
+
+// heldUntil keeps an accepted message back while the lease under which it is posted may be another's; zero = it may go.
+func (p *persistence) heldUntil(s *queued, now time.Time) (until time.Time) {
+	if s.expires.IsZero() && now.UnixNano() > p.router.leasedUntil.Load() {
+		until = now.Add(lapsePause)
 	}
-	return p.router.cfg.SavePatience
+	return until
 }
+
+// accepts tells whether messages that wait for long go into the outbox.
+func (p *persistence) accepts() bool { return p.router.durable && p.router.cfg.AcceptPatience > 0 }
 
 func (p *persistence) onCalled(c *called) {
 	now := time.Now()

@@ -44,7 +44,8 @@ type Router struct {
 	apiDenied atomic.Bool
 	batchLost atomic.Bool // the API had the batch route, and messages wait for it
 
-	noHistory atomic.Int64 // Unix seconds until which the API is not asked for history: it lacks the route
+	leasedUntil atomic.Int64 // Unix nanoseconds until which no other instance can have taken a lease of ours
+	noHistory   atomic.Int64 // Unix seconds until which the API is not asked for history: it lacks the route
 
 	durable bool // the outbox outlives this process
 }

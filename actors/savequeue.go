@@ -41,6 +41,7 @@ type queued struct {
 	from    *actor.PID
 	expires time.Time // then the sender is told that it is not stored; zero = it is tried until the API has the last word
 	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
+	given   bool      // back to its chat while a call was under way: it is not tried again
 }
 
 // kept tells whether it is tried until the API has the last word.
@@ -107,16 +108,22 @@ func (q *saveQueue) keep(chatID, key string) {
 	}
 }
 
-// withdraw takes a save out, unless it is under way.
+// withdraw takes a save out. One that is under way is not tried again, so that it does not overtake what its chat posts
+// anew or leaves to others.
 func (q *saveQueue) withdraw(chatID, key string) {
-	c, i := q.find(chatID, key)
+	c := q.chats[chatID]
 	if c == nil {
 		return
 	}
-	q.forget(c.waiting[i])
-	c.waiting = slices.Delete(c.waiting, i, i+1)
-	if len(c.waiting) == 0 && !c.listed {
-		delete(q.chats, chatID)
+	for _, s := range c.waiting[:c.inFlight] {
+		s.given = s.given || s.request.Key == key
+	}
+	if c, i := q.find(chatID, key); c != nil {
+		q.forget(c.waiting[i])
+		c.waiting = slices.Delete(c.waiting, i, i+1)
+		if len(c.waiting) == 0 && !c.listed {
+			delete(q.chats, chatID)
+		}
 	}
 }
 
@@ -159,9 +166,10 @@ func (q *saveQueue) due(now time.Time) {
 	q.delayed = later
 }
 
-// take hands out up to limit saves of the chats that have waited longest, perChat of each at most, in their order. All
+// take hands out up to limit saves of the chats that have waited longest, perChat of each at most, in their order, but none
+// of a chat whose first is to be held until a later time. All
 // of them are in flight until done is called for each chat.
-func (q *saveQueue) take(limit, perChat int) (batch []*queued) {
+func (q *saveQueue) take(limit, perChat int, hold func(*queued) (until time.Time)) (batch []*queued) {
 	for len(q.ready) > 0 && len(batch) < limit {
 		chatID := q.ready[0]
 		q.ready = q.ready[1:]
@@ -169,6 +177,11 @@ func (q *saveQueue) take(limit, perChat int) (batch []*queued) {
 		c.listed = false
 		if len(c.waiting) == 0 { // all of it has expired
 			delete(q.chats, chatID)
+			continue
+		}
+		if until := hold(c.waiting[0]); !until.IsZero() {
+			c.retryAt = until
+			q.list(chatID, c)
 			continue
 		}
 		n := min(len(c.waiting), perChat, limit-len(batch))
@@ -206,6 +219,8 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 			out = append(out, settled{s, r, true, true})
 		case r.Class == nextapi.Rejected:
 			out = append(out, settled{s, r, false, true})
+		case s.given:
+			q.forget(s)
 		case !p.mayRetry(r) || s.late(now.Add(wait)):
 			out = append(out, settled{s, r, false, false})
 		default:

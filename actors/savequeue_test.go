@@ -13,6 +13,9 @@ import (
 
 var errTest = errors.New("test")
 
+// free holds no save back.
+func free(*queued) (until time.Time) { return until }
+
 func appendOp(chatID string) logOp {
 	return logOp{append: &messages.AppendRequest{ChatId: chatID}}
 }
@@ -50,25 +53,25 @@ func TestSaveQueueKeepsOrderPerChatAndOneCallEach(t *testing.T) {
 	now := time.Now()
 	q := newSaveQueue(100)
 	fill(q, now, time.Minute, "a1", "b1", "a2", "c1")
-	if got := contentsOf(q.take(3, 10)); !slices.Equal(got, []string{"a1", "a2", "b1"}) {
+	if got := contentsOf(q.take(3, 10, free)); !slices.Equal(got, []string{"a1", "a2", "b1"}) {
 		t.Fatalf("first batch %v", got)
 	}
 	fill(q, now, time.Minute, "a3", "c2")
-	if got := contentsOf(q.take(3, 10)); !slices.Equal(got, []string{"c1", "c2"}) {
+	if got := contentsOf(q.take(3, 10, free)); !slices.Equal(got, []string{"c1", "c2"}) {
 		t.Fatalf("second batch %v", got)
 	}
-	if q.take(3, 10) != nil {
+	if q.take(3, 10, free) != nil {
 		t.Fatal("a and b are in flight")
 	}
 	if out := q.done("a", []nextapi.Result{retryResult, later424}, batchPolicy, now); len(out) != 0 {
 		t.Fatalf("settled %v", out)
 	}
-	if q.take(3, 10) != nil {
+	if q.take(3, 10, free) != nil {
 		t.Fatal("no backoff")
 	}
 	now = now.Add(time.Minute / 2)
 	q.due(now)
-	if got := contentsOf(q.take(3, 10)); !slices.Equal(got, []string{"a1", "a2", "a3"}) {
+	if got := contentsOf(q.take(3, 10, free)); !slices.Equal(got, []string{"a1", "a2", "a3"}) {
 		t.Fatalf("retry %v", got)
 	}
 	out := q.done("a", []nextapi.Result{storedResult, {Class: nextapi.Rejected, Status: 400}, storedResult}, batchPolicy, now)
@@ -96,7 +99,7 @@ func TestSaveQueueRetriesOnlyWhatIsSafe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			q := newSaveQueue(10)
 			fill(q, now, time.Minute, "a1")
-			q.take(1, 1)
+			q.take(1, 1, free)
 			out := q.done("a", []nextapi.Result{c.result}, c.policy, now)
 			if again := len(out) == 0; again != c.again || again == (q.size == 0) {
 				t.Errorf("tried again: %v, %d left", again, q.size)
@@ -109,7 +112,7 @@ func TestSaveQueueEndsWhenPatienceIsOver(t *testing.T) {
 	now := time.Now()
 	q := newSaveQueue(10)
 	fill(q, now, time.Second, "a1", "b1", "b2")
-	q.take(1, 1)
+	q.take(1, 1, free)
 	now = now.Add(2 * time.Second)
 	if out := q.expire(now); len(out) != 2 || out[0].stored || out[0].final {
 		t.Fatalf("expired %+v", out)
@@ -117,7 +120,7 @@ func TestSaveQueueEndsWhenPatienceIsOver(t *testing.T) {
 	if out := q.done("a", []nextapi.Result{unknown}, batchPolicy, now); len(out) != 1 || out[0].final {
 		t.Fatalf("late %+v", out)
 	}
-	if q.size != 0 || q.bytes != 0 || q.take(10, 10) != nil || len(q.chats) != 0 {
+	if q.size != 0 || q.bytes != 0 || q.take(10, 10, free) != nil || len(q.chats) != 0 {
 		t.Errorf("left: %d saves, %d chats", q.size, len(q.chats))
 	}
 }
@@ -135,9 +138,9 @@ func TestMissingRouteIsTriedByTheOtherAtOnce(t *testing.T) {
 	now := time.Now()
 	q := newSaveQueue(10)
 	fill(q, now, time.Second, "a1")
-	q.take(1, 1)
+	q.take(1, 1, free)
 	q.done("a", []nextapi.Result{{Class: nextapi.Missing, Status: 404}}, batchPolicy, now)
-	if got := q.take(1, 1); len(got) != 1 {
+	if got := q.take(1, 1, free); len(got) != 1 {
 		t.Error("not ready at once")
 	}
 }
@@ -152,7 +155,7 @@ func TestOneCallDelaysOnce(t *testing.T) {
 			fill(q, now, time.Minute, fmt.Sprintf("a%d", i))
 			results[i] = retryResult
 		}
-		q.take(100, 100)
+		q.take(100, 100, free)
 		q.done("a", results, batchPolicy, now)
 		if wait := q.next.Sub(now); wait <= 0 || wait > 300*time.Millisecond {
 			t.Fatalf("delayed for %v", wait)
@@ -165,7 +168,7 @@ func TestLongRetryAfterIsRefusedAtOnce(t *testing.T) {
 	now := time.Now()
 	q := newSaveQueue(100)
 	fill(q, now, time.Second, "a1")
-	q.take(1, 1)
+	q.take(1, 1, free)
 	out := q.done("a", []nextapi.Result{{Class: nextapi.Retry, Status: 429, RetryAfter: time.Minute}}, batchPolicy, now)
 	if len(out) != 1 || out[0].final || out[0].result.RetryAfter != time.Minute {
 		t.Errorf("settled %+v", out)
@@ -176,7 +179,7 @@ func TestWhatABatchMayHaveStoredIsMarked(t *testing.T) {
 	now := time.Now()
 	q := newSaveQueue(100)
 	fill(q, now, time.Minute, "a1", "b1")
-	q.take(10, 10)
+	q.take(10, 10, free)
 	q.done("a", []nextapi.Result{unknown}, batchPolicy, now)
 	q.done("b", []nextapi.Result{retryResult}, batchPolicy, now)
 	if !q.chats["a"].waiting[0].tried || q.chats["b"].waiting[0].tried {

@@ -18,7 +18,7 @@ const (
 // Notice tells the other instances what became of a message that one of their sockets may wait for.
 type Notice struct {
 	Type   string // one of the three
-	Origin string // outbox_queued: the instance that let it in, "" = the store itself says so
+	Origin string // the instance that says so; "" = the store itself
 	Key    string // the others: sender and clientMessageId, as the log and the outbox name the message
 	ID     string // outbox_stored: the message's id
 	Code   Code   // outbox_failed
