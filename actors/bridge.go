@@ -93,12 +93,14 @@ type (
 		chatID string
 		pid    *actor.PID
 	}
-	// lookUp asks whether the log has a message by its sender and clientMessageId; answered by lookedUp.
+	// lookUp asks whether the log has something about a message; answered by lookedUp.
 	lookUp struct {
-		chatID string
-		save   *save
-		known  bool // it may be known: else the question only keeps the message's place
-		pid    *actor.PID
+		chatID  string
+		key     string // event key or alias
+		known   bool   // the log may have it; otherwise the question only keeps the message's place
+		refusal bool   // asks for the frame that says that it was refused for good; handed back
+		save    *save
+		pid     *actor.PID
 	}
 	// heardInstance: a chat has heard of an instance for the first time.
 	heardInstance struct{ origin string }

@@ -105,7 +105,7 @@ func (b *bridge) lookUpAll(ctx context.Context, chatID string, batch []logOp, in
 	keys := make([]string, len(indexes))
 	ask := false
 	for i, at := range indexes {
-		keys[i] = batch[at].lookUp.save.key
+		keys[i] = batch[at].lookUp.key
 		ask = ask || batch[at].lookUp.known
 	}
 	if !ask {
@@ -167,7 +167,7 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 }
 
 func (b *bridge) answerLookUp(l *lookUp, e *chatlog.Entry) {
-	answer := &lookedUp{save: l.save}
+	answer := &lookedUp{save: l.save, refusal: l.refusal}
 	if e != nil {
 		answer.entry = &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload}
 		if at, sealed := wire.SealedPosition(e.Payload); sealed {

@@ -58,6 +58,7 @@ func step(r *messages.AppendRequest) chatlog.Append {
 
 // noteLease keeps the leases that this instance holds, for chats that are here. since is when the store was asked.
 func (b *bridge) noteLease(chatID string, fence uint64, left int, since time.Time) {
+	defer func() { b.router.metrics.OutboxLeases.Set(float64(len(b.leases))) }()
 	if fence == 0 || left == 0 || b.subs.chats[chatID] == nil {
 		delete(b.leases, chatID)
 		return
@@ -161,10 +162,13 @@ func (b *bridge) onRenewed(r *renewed) {
 	b.renewing = false
 	if r.err == nil {
 		b.leasedSince(r.since)
+	} else {
+		b.router.log.Warn("leases of outboxes cannot be renewed; nothing is posted for them once they have run out", "chats", len(r.leases), "error", r.err)
 	}
 	for i, kept := range r.kept {
 		if l := r.leases[i]; !kept && b.leases[l.ChatID] == l.Fence {
 			delete(b.leases, l.ChatID)
+			b.router.metrics.OutboxLeases.Set(float64(len(b.leases)))
 			if sub := b.subs.chats[l.ChatID]; sub != nil {
 				b.router.send(sub.pid, &leaseLost{l.Fence})
 			}

@@ -73,9 +73,10 @@ type (
 	instanceGone struct{ origin string }
 	// lookedUp answers a lookUp.
 	lookedUp struct {
-		save  *save
-		entry *messages.Entry // nil: the log does not know it
-		epoch string
+		save    *save
+		refusal bool
+		entry   *messages.Entry // nil: the log does not know it
+		epoch   string
 	}
 )
 

@@ -58,27 +58,17 @@ func (c *chat) onClaimed(r *claimed) {
 	}
 	c.learn(r.fence, r.left)
 	if r.fence != 0 {
-		c.list(r.items)
+		var front []*save
+		for _, item := range r.items {
+			if !c.outbox.leaving[item.request.Key] {
+				front = append(front, c.take(item))
+			}
+		}
+		c.outbox.again = c.outbox.list(front, r.left) || c.outbox.again
 		c.feed()
 	}
 	if c.outbox.again {
 		c.claim()
-	}
-}
-
-// list takes the front of the queue. What was at hand and is not listed has entered since the store was asked.
-func (c *chat) list(items []claimedItem) {
-	before := c.outbox.held
-	c.outbox.held = nil
-	for _, item := range items {
-		if !c.outbox.leaving[item.request.Key] {
-			c.outbox.held = append(c.outbox.held, c.take(item))
-		}
-	}
-	for _, s := range before {
-		if !slices.Contains(c.outbox.held, s) {
-			c.outbox.held = append(c.outbox.held, s)
-		}
 	}
 }
 
@@ -106,6 +96,9 @@ func (c *chat) take(item claimedItem) *save {
 		s = c.adopted(item.request)
 	}
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
+	if !s.handed && s != c.saves.turn && !slices.Contains(c.saves.queue, s) {
+		s.posted = false // whatever became of it, it is queued still
+	}
 	c.returned(s)
 	if item.request.Live {
 		s.at = item.logged

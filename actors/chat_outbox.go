@@ -140,7 +140,7 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 			c.router.persistence.send(&keep{c.id, s.key})
 		}
 		c.feed()
-	case s == nil || c.outbox.short(): // its senders were answered meanwhile, or there are others in the queue
+	case s == nil || c.outbox.wanted(): // its senders were answered meanwhile, or there are others in the queue
 		c.claim()
 	}
 }
@@ -178,19 +178,16 @@ func (c *chat) onStored(s *save, id string, p *pendingAppend) {
 	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
 }
 
-// onRefused takes a message out of the outbox that the API will never store. If it was shown, a frame says so.
+// onRefused takes a message out of the outbox that the API will never store. A frame says so to everyone: it may have
+// been shown, and its sender may wait at another instance, or be away.
 func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
 	c.router.metrics.OutboxDead.Inc()
 	c.router.log.Warn("the API refused an accepted message for good; it is among the dead letters", "chat", shortChat(c.id), "id", s.request.Id, "code", string(e.Code))
 	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence, Reason: string(e.Code) + ": " + reason}
 	notice := wire.Notice{Type: wire.TypeOutboxFailed, Origin: c.router.cfg.Instance, Key: s.key, Code: e.Code}.Encode()
 	c.outbox.leave(s.key)
-	if s.live() {
-		body := wire.MessageFailedBody(c.id, s.clientID, s.request.Id, e.Code, time.Now())
-		c.append(&pendingAppend{key: wire.FailedKey(s.request.Id), body: body, done: done, notice: notice})
-	} else {
-		c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
-	}
+	body := wire.MessageFailedBody(c.id, s.clientID, s.request.Id, e.Code, time.Now())
+	c.append(&pendingAppend{key: wire.FailedKey(s.request.Id), body: body, done: done, notice: notice})
 	c.fail(s, e)
 }
 
@@ -201,6 +198,9 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 	c.outbox.gone(key)
 	if r.Fenced {
 		c.router.metrics.OutboxFenced.Inc()
+		if s := c.saves.underway[key]; s != nil {
+			c.withdraw(s)
+		}
 		c.lose()
 		return false
 	}
@@ -222,7 +222,7 @@ func (c *chat) onNotice(n wire.Notice) {
 	}
 	if n.Type == wire.TypeOutboxQueued {
 		c.outbox.left = max(c.outbox.left, 1)
-		if c.outbox.fence != 0 {
+		if c.outbox.whole = false; c.outbox.fence != 0 {
 			c.claim()
 		}
 		return
@@ -271,9 +271,27 @@ func (c *chat) forgotten(s *save) bool { return s.accepted && !s.entering && !c.
 // askAgain asks after messages that others have to post, since a notice can be lost.
 func (c *chat) askAgain(now time.Time) {
 	for _, s := range c.saves.each(c.forgotten) {
-		if now.Sub(s.enteredAt) >= c.router.cfg.AcceptCheck {
-			c.enter(s)
+		if now.Sub(s.enteredAt) < c.router.cfg.AcceptCheck || s.asking {
+			continue
 		}
+		if s.enteredAt = now; s.live() { // the API tells whether it was refused
+			c.enter(s)
+			continue
+		}
+		s.asking = true
+		c.router.bridge.send(&lookUp{chatID: c.id, key: wire.FailedKey(s.request.Id), known: true, refusal: true, save: s, pid: c.self})
+	}
+}
+
+// onRefusalSought lets a message in again, which tells what has become of it, unless it was refused.
+func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
+	switch {
+	case refusal != nil:
+		c.fail(s, wire.NewError(wire.FailureIn(refusal.Payload), ""))
+	case c.forgotten(s):
+		c.enter(s)
+	default:
+		c.feed()
 	}
 }
 

@@ -180,7 +180,11 @@ func (c *chat) onLookedUp(l *lookedUp) {
 		return
 	}
 	s.asking = false
-	if l.entry == nil {
+	switch {
+	case l.refusal:
+		c.onRefusalSought(s, l.entry)
+		return
+	case l.entry == nil:
 		c.onUnknown(s)
 		return
 	}
@@ -191,7 +195,7 @@ func (c *chat) onLookedUp(l *lookedUp) {
 // lookUp asks the log whether it knows a message; if it cannot, the question only keeps the message's place.
 func (c *chat) lookUp(s *save, known bool) {
 	s.asking = true
-	c.router.bridge.send(&lookUp{chatID: c.id, save: s, known: known, pid: c.self})
+	c.router.bridge.send(&lookUp{chatID: c.id, key: s.key, save: s, known: known, pid: c.self})
 }
 
 // onUnknown goes on with a message whose name the log does not know.

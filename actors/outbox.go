@@ -12,6 +12,7 @@ type outbox struct {
 	left    int             // messages queued, as far as is known
 	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
 	leaving map[string]bool // keys of those whose step out of the queue is under way
+	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
 
 	claiming bool   // a claim is under way
 	asked    uint64 // the lease that was held when it was asked for
@@ -28,18 +29,35 @@ const (
 // hold adds a message that has entered under our lease. It returns false when the queue has others that are not known
 // here: then it has to be claimed, so that none overtakes another.
 func (o *outbox) hold(s *save) bool {
-	if o.fence == 0 {
-		return false
-	}
 	known := len(o.held) + len(o.leaving)
-	if slices.Contains(o.held, s) {
-		return known == o.left
-	}
-	if known+1 != o.left {
+	switch {
+	case o.fence == 0:
 		return false
+	case slices.Contains(o.held, s):
+		return known == o.left
+	case o.left == 1:
+		o.whole = true // it is alone
 	}
-	o.held = append(o.held, s)
-	return true
+	if o.whole = o.whole && known+1 == o.left; o.whole {
+		o.held = append(o.held, s)
+	}
+	return o.whole
+}
+
+// list takes the front of the queue as the store told it. What was at hand and is not listed has entered since the store
+// was asked, or has left: then it is asked again.
+func (o *outbox) list(front []*save, left int) (again bool) {
+	for _, s := range o.held {
+		again = again || !slices.Contains(front, s)
+	}
+	o.held = front
+	o.whole = !again && len(o.held)+len(o.leaving) == left
+	return again
+}
+
+// wanted tells whether the queue should be listed: it is not known whole and could be, or little of it is at hand.
+func (o *outbox) wanted() bool {
+	return o.fence != 0 && (!o.whole && o.left <= claimMax || o.short())
 }
 
 // holds tells whether this instance has to post a message.
@@ -86,6 +104,6 @@ func (o *outbox) drop(key string) {
 // lose gives the lease up and returns what was held under it.
 func (o *outbox) lose() []*save {
 	held := o.held
-	o.fence, o.held = 0, nil
+	o.fence, o.held, o.whole = 0, nil, false
 	return held
 }

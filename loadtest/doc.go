@@ -6,8 +6,12 @@
 // a bare relay too and prints the ratio. Sockets live in processes of their own (-procs), which this program starts
 // from itself.
 //
-// The scenario outage is of another kind: it starts two routers, a Redis and a fake API, makes each of them fail in turn while
-// chats talk, and says what the chats noticed that a fault does not touch. Its sockets live in this process.
+// Three scenarios are of another kind. outage starts two routers, a Redis and a fake API, makes each of them fail in turn while
+// chats talk, and says what the chats noticed that a fault does not touch. scale plays the same on more and more routers on
+// one Redis. actors opens no socket: it drives the router's actors in this process (package inside).
+//
+// The report goes to the terminal as a table, with -json to a file for machines, and with -html to one page with plots that
+// needs no network.
 //
 // It ends by itself: after what the plan takes, at a first interrupt, or when its parent process of sockets is gone.
 // Exit status 0: all that was sent arrived once and in order; 1: something did not, or the server refused or closed

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,10 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/inside"
 	"eclipse/loadtest/internal/outage"
+	"eclipse/loadtest/internal/page"
+	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/relay"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/scenario"
@@ -118,8 +122,11 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 		Version: report.Version, Started: time.Now().UTC().Truncate(time.Second), Command: o.command,
 		Machine: report.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Pins: o.pin},
 	}
-	if o.scenario.Play == nil {
+	switch o.scenario.Kind {
+	case scenario.Outage:
 		return r, o.outage(ctx, r, terminal)
+	case scenario.Actors:
+		return r, o.actors(ctx, r, terminal)
 	}
 	var pins host.Pins
 	if o.pin {
@@ -128,8 +135,8 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 			return nil, err
 		}
 	}
-	for _, start := range o.targets(&pins) {
-		result, err := o.on(ctx, start, terminal)
+	for _, at := range o.turns(&pins) {
+		result, err := o.on(ctx, at, terminal)
 		if result != nil {
 			r.Results = append(r.Results, result)
 		}
@@ -137,38 +144,48 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 			return r, err
 		}
 	}
-	if len(r.Results) == 2 {
+	if o.relay && len(r.Results) == 2 {
 		r.Ratios = report.Compare(r.Results[1], r.Results[0])
 	}
 	return r, nil
 }
 
-type starter func(context.Context) (*host.Target, error)
+// turn is one run of the scenario.
+type turn struct {
+	plan  plan.Plan
+	start func(context.Context) (*host.Target, error)
+}
 
-// targets lists what to run on, the yardstick first.
-func (o *options) targets(pins *host.Pins) []starter {
-	var list []starter
+// turns lists what to run on, the yardstick first.
+func (o *options) turns(pins *host.Pins) []turn {
+	var list []turn
 	if o.relay || o.onlyRelay {
-		list = append(list, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) })
+		list = append(list, turn{o.plan, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) }})
 	}
 	switch {
 	case o.onlyRelay:
+	case o.scenario.Kind == scenario.Scale:
+		for _, n := range o.plan.Instances {
+			p, router := o.plan, o.router
+			p.Chats, p.Rate, router.Instances, router.Redis = p.Chats*n, p.Rate*float64(n), n, "start"
+			list = append(list, turn{p, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, router) }})
+		}
 	case o.url != "":
-		list = append(list, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) })
+		list = append(list, turn{o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
 	default:
-		list = append(list, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) })
+		list = append(list, turn{o.plan, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) }})
 	}
 	return list
 }
 
 // on plays the scenario on one server.
-func (o *options) on(ctx context.Context, start starter, terminal io.Writer) (*report.Result, error) {
-	target, err := start(ctx)
+func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.Result, error) {
+	target, err := at.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer target.Stop()
-	return scenario.Run(ctx, o.scenario, o.plan, target, scenario.Options{
+	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
 		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Command: as("sockets"), Progress: o.progress(terminal, target.Name),
 	})
 }
@@ -185,6 +202,13 @@ func (o *options) outage(ctx context.Context, r *report.Report, terminal io.Writ
 	return err
 }
 
+// actors loads the actors in this process.
+func (o *options) actors(ctx context.Context, r *report.Report, terminal io.Writer) error {
+	result, err := inside.Run(ctx, o.plan, o.profile, o.progress(terminal, "this process"))
+	r.Results = append(r.Results, result)
+	return err
+}
+
 // progress is shown on a terminal only.
 func (o *options) progress(terminal io.Writer, target string) *report.Progress {
 	if f, ok := terminal.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
@@ -193,13 +217,23 @@ func (o *options) progress(terminal io.Writer, target string) *report.Progress {
 	return &report.Progress{}
 }
 
+// save writes the files that were asked for.
 func (o *options) save(r *report.Report) error {
-	if o.json == "" {
-		return nil
+	var faults []error
+	if o.json != "" {
+		p, err := json.MarshalIndent(r, "", "  ")
+		if err == nil {
+			err = os.WriteFile(o.json, append(p, '\n'), 0o644)
+		}
+		faults = append(faults, err)
 	}
-	p, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
+	if o.html != "" {
+		var p bytes.Buffer
+		err := page.Write(&p, r, o.tolerant)
+		if err == nil {
+			err = os.WriteFile(o.html, p.Bytes(), 0o644)
+		}
+		faults = append(faults, err)
 	}
-	return os.WriteFile(o.json, append(p, '\n'), 0o644)
+	return errors.Join(faults...)
 }

@@ -110,6 +110,54 @@ func TestOutages(t *testing.T) {
 	}
 }
 
+// brief makes what starts routers take moments; it needs a Redis, and builds the router.
+func brief(t *testing.T, args ...string) *report.Report {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server here")
+	}
+	page := filepath.Join(t.TempDir(), "report.html")
+	status, out, r := load(t, append(args, "-duration", "600ms", "-warmup", "100ms", "-patience", "20s", "-html", page)...)
+	if status != 0 || !strings.Contains(out, "verdict") {
+		t.Fatalf("exit status %d\n%s", status, out)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "</html>") {
+		t.Errorf("no page: %v", err)
+	}
+	return r
+}
+
+func TestMoreAndMoreRouters(t *testing.T) {
+	r := brief(t, "scale", "-instances", "1,2", "-chats", "5", "-rate", "50")
+	for i, result := range r.Results {
+		if tr := result.Traffic; result.Servers != i+1 || result.Opening.Sockets != 10*(i+1) || tr.CPUUsPerMessage == nil ||
+			tr.RedisCommandsPerMessage == nil || *tr.RedisCommandsPerMessage < 1 || tr.RedisCommands["publish"] == 0 {
+			t.Errorf("%d servers: %+v", result.Servers, tr)
+		}
+	}
+	if len(r.Results) != 2 || len(r.Ratios) != 0 {
+		t.Errorf("%d results, %v", len(r.Results), r.Ratios)
+	}
+}
+
+func TestSocketsComeBackToTheRouter(t *testing.T) {
+	r := brief(t, "reconnect", "-chats", "6", "-rate", "30", "-redis", "start", "-procs", "2")
+	if b := r.Results[0].Reconnect; b == nil || b.Sockets != 12 || b.BackMs == nil || b.CalmCPUSeconds == nil || b.Seconds <= 0 {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestADay(t *testing.T) {
+	r := brief(t, "day", "-chats", "10", "-busy", "2", "-rate", "20", "-busy-rate", "40", "-share", "0.2", "-hold", "50ms")
+	result := r.Results[0]
+	if q, b := result.Quiet, result.Reconnect; q == nil || q.BeforeBytes == 0 || q.AfterBytes == 0 || b == nil || b.Sockets != 4 {
+		t.Errorf("%+v, %+v", q, b)
+	}
+	if n := result.Verdict.Sent; n < 30 {
+		t.Errorf("%d messages", n)
+	}
+}
+
 func TestPinned(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.NumCPU() < 2 {
 		t.Skip("pinning needs Linux and two processors")
@@ -128,6 +176,8 @@ func TestWhatCannotBeRun(t *testing.T) {
 		{"chat", "-url", "ws://127.0.0.1:1"}, {"chat", "-only-relay", "-dialers", "0"}, {"storm", "-chats", "10000000"},
 		{"idle", "-only-relay", "-steps", "9,x"}, {"chat", "-router", "/does/not/exist"}, {"chat", "-env", "nothing"},
 		{"outage", "-chats", "4"}, {"outage", "-relay"}, {"outage", "-sockets", "3"}, {"outage", "-rate", "1"}, {"outage", "-router", "/does/not/exist"},
+		{"scale", "-relay"}, {"scale", "-instances", "2,1"}, {"scale", "-redis", "start"}, {"actors", "-sockets", "3"}, {"actors", "-pin"},
+		{"reconnect", "-only-relay"}, {"reconnect", "-rate", "0"}, {"day", "-relay"}, {"day", "-busy", "2000"}, {"chat", "-instances", "2"},
 	} {
 		var out, problems bytes.Buffer
 		if status := run(t.Context(), args, &out, &problems); status != exitUnable || problems.Len() == 0 {
@@ -157,7 +207,7 @@ func TestHelpNamesEveryScenario(t *testing.T) {
 	if status := run(t.Context(), []string{"-h"}, &out, &help); status != 0 {
 		t.Errorf("exit status %d", status)
 	}
-	for _, want := range []string{"chat", "routing", "fanout", "idle", "storm", "outage", "-url", "-relay", "-json"} {
+	for _, want := range []string{"chat", "routing", "fanout", "idle", "storm", "outage", "scale", "reconnect", "day", "actors", "-url", "-relay", "-json", "-html"} {
 		if !strings.Contains(help.String(), want) {
 			t.Errorf("no %s in the help", want)
 		}

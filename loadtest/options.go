@@ -27,7 +27,7 @@ type options struct {
 
 	procs, sources, dialers int
 	pin, tolerant           bool
-	json                    string
+	json, html, profile     string
 }
 
 // parse reads the command line. The scenario is the first argument that is no flag; its defaults hold for every
@@ -57,25 +57,14 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("what is %q? The scenario comes first, then the flags", f.Arg(0))
 	}
 	o.command = append([]string{name}, withoutSecrets(f)...)
-	if o.scenario.Play == nil {
-		if err := errors.Join(forOneServer(f), outage.Check(o.plan)); err != nil {
-			return nil, err
-		}
+	err := meaning(o.scenario, f)
+	if o.scenario.Kind == scenario.Outage {
+		err = errors.Join(err, outage.Check(o.plan))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return o, o.finish()
-}
-
-// forOneServer names the flags that were given and have no meaning for outages.
-func forOneServer(f *flag.FlagSet) error {
-	var faults []error
-	f.Visit(func(g *flag.Flag) {
-		switch g.Name {
-		case "url", "jwt-secret", "metrics", "relay", "only-relay", "old-api", "redis", "pin", "procs", "sources", "dialers",
-			"allow-refused", "window", "senders", "v1", "settle", "hold", "steps":
-			faults = append(faults, fmt.Errorf("-%s has no meaning here: outages start two routers, a Redis and an API of their own", g.Name))
-		}
-	})
-	return errors.Join(faults...)
 }
 
 func (o *options) planFlags(f *flag.FlagSet) {
@@ -86,23 +75,33 @@ func (o *options) planFlags(f *flag.FlagSet) {
 	f.IntVar(&p.Size, "size", p.Size, "bytes of a message's content")
 	f.BoolVar(&p.V1, "v1", p.V1, "clients of the second part of the protocol: clientMessageId and acks")
 	f.Float64Var(&p.Rate, "rate", p.Rate, "open loop: messages per second in all, latency from the scheduled time; 0 = closed loop")
-	f.IntVar(&p.Window, "window", p.Window, "closed loop: messages on their way per chat")
+	f.IntVar(&p.Window, "window", p.Window, "closed loop: messages on their way per chat; actors: in all")
 	f.DurationVar(&p.Warmup, "warmup", p.Warmup, "sending before it counts")
 	f.DurationVar(&p.Duration, "duration", p.Duration, "sending that counts; outage: of a phase, restarts take a third")
 	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
 	f.DurationVar(&p.Settle, "settle", p.Settle, "quiet time before memory is read")
-	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken")
-	f.Func("steps", "idle: `sockets` open at each step, such as 5000,10000,15000 (default thirds of all)", func(s string) error {
-		p.Steps = nil
+	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken; day, chat, routing, fanout: before memory is read, once before and once after the traffic")
+	f.Func("steps", "idle: `sockets` open at each step, such as 5000,10000,15000 (default thirds of all)", numbers(&p.Steps))
+	f.Func("instances", "scale: `routers` of each turn (default 1,2,4,8)", numbers(&p.Instances))
+	f.Float64Var(&p.Share, "share", p.Share, "of the sockets that drop and come back, 0 to 1")
+	f.DurationVar(&p.Spread, "spread", p.Spread, "reconnect: over which the sockets drop (default: all at once)")
+	f.IntVar(&p.Busy, "busy", p.Busy, "day: busy chats, part of -chats")
+	f.Float64Var(&p.BusyRate, "busy-rate", p.BusyRate, "day: messages per second of all busy chats; -rate is of the quiet ones")
+}
+
+// numbers reads a list of whole numbers.
+func numbers(into *[]int) func(string) error {
+	return func(s string) error {
+		*into = nil
 		for _, text := range strings.Split(s, ",") {
 			n, err := strconv.Atoi(text)
 			if err != nil {
-				return errors.New("a step is a whole number")
+				return errors.New("give whole numbers with commas between them")
 			}
-			p.Steps = append(p.Steps, n)
+			*into = append(*into, n)
 		}
 		return nil
-	})
+	}
 }
 
 func (o *options) targetFlags(f *flag.FlagSet) {
@@ -130,7 +129,9 @@ func (o *options) loadFlags(f *flag.FlagSet) {
 	f.IntVar(&o.dialers, "dialers", 64, "sockets being opened at once")
 	f.BoolVar(&o.pin, "pin", false, "the server on one processor of its own, all else on the others")
 	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses with an error are no failure")
-	f.StringVar(&o.json, "json", "", "`file` to write the report to")
+	f.StringVar(&o.json, "json", "", "`file` to write the report to, for machines")
+	f.StringVar(&o.html, "html", "", "`file` to write the report to as a page with plots")
+	f.StringVar(&o.profile, "cpuprofile", "", "actors: `prefix` of files to write a processor profile of each part to")
 }
 
 // socketsPerSource keeps each address well below its about 28,000 ports.
@@ -141,7 +142,13 @@ func (o *options) finish() error {
 	if err := o.plan.Validate(); err != nil {
 		return err
 	}
+	if o.scenario.Kind == scenario.Actors {
+		return nil
+	}
 	total := o.plan.Total()
+	if n := len(o.plan.Instances); n > 0 {
+		total *= o.plan.Instances[n-1]
+	}
 	if n := len(o.plan.Steps); n > 0 {
 		total = o.plan.Steps[n-1]
 		o.plan.Chats = total / o.plan.Sockets
@@ -160,7 +167,7 @@ func (o *options) finish() error {
 		o.procs = 1 + (total-1)/room
 	}
 	o.procs = min(o.procs, o.plan.Chats) // a chat is whole in one process
-	switch share := (o.plan.Chats + o.procs - 1) / o.procs * o.plan.Sockets; {
+	switch share := (total/o.plan.Sockets + o.procs - 1) / o.procs * o.plan.Sockets; {
 	case o.procs < 1:
 		return errors.New("at least one process is needed")
 	case o.dialers < 1:
@@ -190,12 +197,25 @@ func withoutSecrets(f *flag.FlagSet) []string {
 	return list
 }
 
+const examples = `
+Examples:
+  loadtest                                            the router of this directory, a fake API of 20 ms, 500 messages/s
+  loadtest chat -rate 0 -relay -html report.html      as fast as it goes, beside the bare relay, with plots
+  loadtest reconnect -redis start -spread 5s          every socket drops within five seconds and resumes
+  loadtest scale -instances 1,2,4                     routers on one Redis
+  loadtest actors -chats 1000000 -cpuprofile actors   memory of a million chats, a processor profile of each part
+  loadtest idle -url wss://chat.example.com -jwt-secret "$JWT_SECRET" -metrics http://localhost:9091/metrics
+
+Nothing of what a deployed server stores is cleaned up: its chats are called load-… and its API sees every message.
+`
+
 func usage(f *flag.FlagSet) {
 	w := f.Output()
 	fmt.Fprintf(w, "Usage: loadtest [scenario] [flags]\n\nScenarios (default chat):\n")
 	for _, s := range scenario.All() {
-		fmt.Fprintf(w, "  %-9s %s\n", s.Name, s.Summary)
+		fmt.Fprintf(w, "  %-10s %s\n", s.Name, s.Summary)
 	}
+	fmt.Fprint(w, examples)
 	fmt.Fprintf(w, "\nExit status 0: all that was sent arrived once and in order; 1: something did not; 2: it could not be run.\n"+
 		"\nFlags (defaults are those of the scenario named before -h):\n")
 	f.PrintDefaults()

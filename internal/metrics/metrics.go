@@ -58,6 +58,7 @@ type Metrics struct {
 
 	// The outbox.
 	OutboxHeld       prometheus.Gauge   // accepted messages that this instance keeps until they are stored
+	OutboxLeases     prometheus.Gauge   // chats whose queue this instance posts
 	OutboxAccepted   prometheus.Counter // messages acknowledged as accepted
 	OutboxTaken      prometheus.Counter // messages taken over that another instance, or an earlier process, had accepted
 	OutboxTakeovers  prometheus.Counter // chats whose queue had no holder any more
@@ -164,6 +165,7 @@ func (m *Metrics) log(r register) {
 
 func (m *Metrics) outbox(r register) {
 	m.OutboxHeld = r.gauge("outbox_held", "Accepted messages that this instance keeps until they are stored.")
+	m.OutboxLeases = r.gauge("outbox_leases", "Chats whose queue this instance posts.")
 	m.OutboxAccepted = r.counter("outbox_accepted_total", "Messages acknowledged as accepted.")
 	m.OutboxTaken = r.counter("outbox_taken_total", "Messages taken over that another process had accepted.")
 	m.OutboxTakeovers = r.counter("outbox_takeovers_total", "Chats whose queue had no holder any more.")

@@ -98,6 +98,21 @@ func IsFailure(payload []byte) bool { return bytes.HasPrefix(payload, []byte(fai
 // failureStart is how MessageFailedBody begins.
 const failureStart = `{"type":"` + TypeMessageFailed + `"`
 
+// FailureIn tells why a message failed; APIRejected for a frame that does not say, or is not at hand any more.
+func FailureIn(payload []byte) Code {
+	var p struct {
+		Data struct {
+			Code Code `json:"code"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(payload, &p) == nil {
+		if _, known := answers[p.Data.Code]; known {
+			return p.Data.Code
+		}
+	}
+	return APIRejected
+}
+
 // Said is what a message frame says.
 type Said struct {
 	Content string

@@ -53,6 +53,18 @@ func TestLiveBody(t *testing.T) {
 	}
 }
 
+func TestFailures(t *testing.T) {
+	frame := MessageFailedBody("c1", "k1", "cm1", ChatNotFound, now)
+	if !IsFailure(frame) || FailureIn(frame) != ChatNotFound {
+		t.Errorf("%s: %v, %s", frame, IsFailure(frame), FailureIn(frame))
+	}
+	for _, payload := range []string{``, `{}`, `{"data":{"code":"WHO_KNOWS"}}`, `{"data":{"code":7}}`} {
+		if code := FailureIn([]byte(payload)); code != APIRejected || IsFailure([]byte(payload)) {
+			t.Errorf("%s: %s", payload, code)
+		}
+	}
+}
+
 func TestUnreadableFrames(t *testing.T) {
 	for _, payload := range []string{``, `{`, `[]`, `{"type":"typing","data":{}}`, `{"type":"message","data":[]}`, `{"timestamp":"soon"}`} {
 		if _, ok := SaidIn([]byte(payload)); ok {

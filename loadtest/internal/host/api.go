@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -33,7 +32,8 @@ func startAPI(latency time.Duration, old bool, secret, redis string) (*API, erro
 	if old {
 		o.Mode = fakeapi.Old
 		if redis != "" {
-			if err := a.dial(redis); err != nil {
+			var err error
+			if a.redis, err = dialRedis(redis); err != nil {
 				return nil, err
 			}
 			o.Publish = a.publish
@@ -48,18 +48,6 @@ func startAPI(latency time.Duration, old bool, secret, redis string) (*API, erro
 	a.server = &http.Server{Handler: a.timed(handler), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = a.server.Serve(l) }() // returns when stop closes it
 	return a, nil
-}
-
-func (a *API) dial(redis string) error {
-	o, err := rueidis.ParseURL(redis)
-	if err != nil {
-		return errors.New("the URL of Redis cannot be read") // the parser's own error may show the password
-	}
-	o.DisableCache = true
-	if a.redis, err = rueidis.NewClient(o); err != nil {
-		return fmt.Errorf("the fake API's Redis: %w", err)
-	}
-	return nil
 }
 
 // publishTime bounds one publish; as in the real API, one that fails is swallowed.

@@ -3,12 +3,15 @@ package host
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // redis returns the URL of the Redis to use, starting one where that is asked.
@@ -78,4 +81,47 @@ func ping(ctx context.Context, address string) bool {
 	}
 	answer, _ := bufio.NewReader(conn).ReadString('\n')
 	return strings.HasPrefix(answer, "+PONG")
+}
+
+// commandStats reads the statistics of commands of a Redis.
+func (t *Target) commandStats(redis string) (func(context.Context) (map[string]int64, error), error) {
+	client, err := dialRedis(redis)
+	if err != nil {
+		return nil, err
+	}
+	t.onStop(client.Close)
+	return func(ctx context.Context) (map[string]int64, error) {
+		text, err := client.Do(ctx, client.B().Info().Section("commandstats").Build()).ToString()
+		if err != nil {
+			return nil, fmt.Errorf("reading the statistics of Redis: %w", err)
+		}
+		return parseCommandStats(text), nil
+	}, nil
+}
+
+// parseCommandStats reads lines such as cmdstat_xadd:calls=3,usec=…; what this reading itself calls is left out.
+func parseCommandStats(text string) map[string]int64 {
+	calls := map[string]int64{}
+	for line := range strings.Lines(text) {
+		name, rest, found := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
+		number, _, _ := strings.Cut(rest, ",")
+		n, err := strconv.ParseInt(number, 10, 64)
+		if found && err == nil && name != "info" {
+			calls[name] = n
+		}
+	}
+	return calls
+}
+
+func dialRedis(url string) (rueidis.Client, error) {
+	o, err := rueidis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("the URL of Redis cannot be read") // the parser's own error may show the password
+	}
+	o.DisableCache = true
+	client, err := rueidis.NewClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to Redis: %w", err)
+	}
+	return client, nil
 }

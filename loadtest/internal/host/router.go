@@ -21,11 +21,15 @@ type RouterOptions struct {
 	OldAPI     bool          // the API has no batch route
 	Redis      string        // URL of a Redis, "start" = start one, "" = none
 	Env        []string      // further settings, KEY=value; they win
+	Instances  int           // routers on the same Redis and API, 0 = 1
 }
 
-// Router builds and starts the router with a fake API behind it.
+// Router builds and starts the router, or several of them, with a fake API behind.
 func Router(ctx context.Context, pins *Pins, o RouterOptions) (*Target, error) {
 	t := &Target{Name: "router", Local: true, Secret: secret()}
+	if o.Instances > 1 {
+		t.Name = fmt.Sprintf("%d routers", o.Instances)
+	}
 	if err := t.startRouter(ctx, pins, o); err != nil {
 		t.Stop()
 		return nil, err
@@ -55,17 +59,41 @@ func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) e
 	}
 	t.onStop(t.API.stop)
 	began := time.Now()
-	c, address, err := launch(ctx, pins, binary, dir, append([]string{
+	env := append([]string{
 		"JWT_SECRET=" + t.Secret, "INTERNAL_API_SECRET=" + apiSecret, "NEXT_API_URL=" + t.API.URL, "REDIS_URL=" + redis,
-	}, o.Env...))
-	if err != nil {
-		return err
+	}, o.Env...)
+	var meters []Meter
+	for range max(1, o.Instances) {
+		c, address, err := launch(ctx, pins, binary, dir, env)
+		if err != nil {
+			return err
+		}
+		t.onStop(c.stop)
+		t.URLs = append(t.URLs, "ws://"+address+"/")
+		meters = append(meters, process(c.cmd.Process.Pid))
 	}
-	t.onStop(c.stop)
 	t.Ready = time.Since(began)
-	t.URL = "ws://" + address + "/"
-	t.meter = withRedis(process(c.cmd.Process.Pid), redisMeter)
-	return nil
+	t.meter = withRedis(sum(meters), redisMeter)
+	if redis != "" {
+		t.commands, err = t.commandStats(redis)
+	}
+	return err
+}
+
+// sum adds up what several processes have used.
+func sum(meters []Meter) Meter {
+	return func(ctx context.Context) (Usage, error) {
+		all := Usage{At: time.Now()}
+		for _, read := range meters {
+			u, err := read(ctx)
+			if err != nil {
+				return all, err
+			}
+			all.CPU += u.CPU
+			all.RSS += u.RSS
+		}
+		return all, nil
+	}
 }
 
 // launch starts a router without limits on its sockets and waits until it answers. Settings of env win.

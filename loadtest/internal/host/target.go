@@ -14,15 +14,29 @@ import (
 // Target is a server under load.
 type Target struct {
 	Name   string        // router, relay or the host of a URL
-	URL    string        // ws:// or wss://
+	URLs   []string      // ws:// or wss://; more than one: routers on one Redis
 	Secret string        // signs tokens; "" for the relay
 	Room   bool          // it is the relay: rooms by query, no tokens, no acks
 	Local  bool          // it is on loopback
 	Ready  time.Duration // from its start until it answered; 0 when it was there already
 	API    *API          // the fake API behind it, nil = none of ours
 
-	meter Meter
-	stops []func()
+	meter    Meter
+	commands func(context.Context) (map[string]int64, error)
+	stops    []func()
+}
+
+// Commands counts the calls of each command at the server's Redis so far, those inside of scripts too. nil: it has none, or
+// none that tells.
+func (t *Target) Commands(ctx context.Context) map[string]int64 {
+	if t.commands == nil {
+		return nil
+	}
+	calls, err := t.commands(ctx)
+	if err != nil {
+		return nil // a hosted Redis may have no such statistics
+	}
+	return calls
 }
 
 // Usage reads what the server has used so far. ErrUnknown: it cannot be read.
@@ -55,7 +69,7 @@ func Remote(server, secret, metrics string) (*Target, error) {
 	if secret == "" {
 		return nil, fmt.Errorf("a server of its own needs its JWT secret to sign tokens with")
 	}
-	t := &Target{Name: u.Host, URL: server, Secret: secret, Local: loopback(u.Hostname())}
+	t := &Target{Name: u.Host, URLs: []string{server}, Secret: secret, Local: loopback(u.Hostname())}
 	if metrics != "" {
 		t.meter = scrape(metrics)
 	}
@@ -84,7 +98,7 @@ func Relay(ctx context.Context, pins *Pins, command func() *exec.Cmd) (*Target, 
 		return nil, err
 	}
 	address := "127.0.0.1:" + strconv.Itoa(ports[0])
-	t := &Target{Name: "relay", URL: "ws://" + address, Room: true, Local: true, meter: process(c.cmd.Process.Pid)}
+	t := &Target{Name: "relay", URLs: []string{"ws://" + address}, Room: true, Local: true, meter: process(c.cmd.Process.Pid)}
 	t.onStop(c.stop)
 	// It answers 400 to what is no upgrade: good enough to know that it is there.
 	if err := answers(ctx, c, "http://"+address+"/", http.StatusBadRequest); err != nil {

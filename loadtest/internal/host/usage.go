@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type Usage struct {
 
 // Meter reads a server's usage.
 type Meter func(context.Context) (Usage, error)
+
+// Self reads this process.
+func Self() Meter { return process(os.Getpid()) }
 
 // scrape reads the two figures that every Prometheus process collector exports.
 func scrape(url string) Meter {

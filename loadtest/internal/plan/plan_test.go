@@ -37,6 +37,27 @@ func TestATypistMayNotPauseSoLongThatTheServerEndsItsTyping(t *testing.T) {
 	}
 }
 
+func TestSocketsThatDropNeedClientsThatComeBack(t *testing.T) {
+	p := good()
+	p.Share = 1
+	if p.Validate() == nil {
+		t.Error("without clientMessageId a message that is said again is another message")
+	}
+	p.V1 = true
+	if err := p.Validate(); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(p *Plan){
+		"closed loop": func(p *Plan) { p.Rate, p.Window = 0, 1 }, "share": func(p *Plan) { p.Share = 1.5 }, "spread": func(p *Plan) { p.Spread = -1 },
+		"all busy": func(p *Plan) { p.Busy = 10 }, "descending": func(p *Plan) { p.Instances = []int{2, 1} },
+	} {
+		bad := p
+		if spoil(&bad); bad.Validate() == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
+
 func TestSharesCoverEverythingOnce(t *testing.T) {
 	for n := range 30 {
 		for procs := 1; procs <= 7; procs++ {

@@ -38,15 +38,19 @@ type Result struct {
 	Target    string    `json:"target"`
 	Plan      plan.Plan `json:"plan"`
 	Processes int       `json:"processes"`         // of sockets, 0 = they lived in the command's own
+	Servers   int       `json:"servers,omitempty"` // routers on one Redis
 	ReadyMs   float64   `json:"readyMs,omitempty"` // from the server's start to its first answer
 	APIMs     *Latency  `json:"apiMs,omitempty"`   // what the fake API took itself, per call that stores
 	LoadCPU   float64   `json:"loadCpuSeconds"`    // of all processes of sockets, from start to end
 	RSSBytes  int64     `json:"rssBytesAtStart,omitempty"`
 
-	Opening Opening  `json:"opening"`
-	Traffic *Traffic `json:"traffic,omitempty"`
-	Idle    *Idle    `json:"idle,omitempty"`
-	Outage  *Outage  `json:"outage,omitempty"`
+	Opening   Opening    `json:"opening"`
+	Traffic   *Traffic   `json:"traffic,omitempty"`
+	Idle      *Idle      `json:"idle,omitempty"`
+	Outage    *Outage    `json:"outage,omitempty"`
+	Actors    *Actors    `json:"actors,omitempty"`
+	Reconnect *Reconnect `json:"reconnect,omitempty"`
+	Quiet     *Quiet     `json:"quiet,omitempty"`
 
 	Verdict check.Verdict    `json:"verdict"`
 	Unacked int64            `json:"unacked"`           // messages neither acknowledged nor refused
@@ -79,28 +83,48 @@ type Traffic struct {
 	AckMs              *Latency `json:"ackMs,omitempty"`     // from the scheduled time to the first ack
 	LagMs              *Latency `json:"lagMs,omitempty"`     // the generator's own lateness, part of the two above
 
-	CPUSeconds        *float64 `json:"cpuSeconds,omitempty"`           // of the server
-	CPUUsPerMessage   *float64 `json:"cpuUsPerMessage,omitempty"`      // of the server, per message sent
-	CPUUsPerDelivery  *float64 `json:"cpuUsPerDelivery,omitempty"`     // of the server, per delivery
-	RedisUsPerMessage *float64 `json:"redisCpuUsPerMessage,omitempty"` // of Redis, per message sent
-	LoadUsPerDelivery float64  `json:"loadCpuUsPerDelivery"`           // of this generator
-	LoadBusy          float64  `json:"loadBusy"`                       // processors that this generator kept busy
-	RSSBytes          int64    `json:"rssBytes,omitempty"`             // of the server at the end of the stretch
+	CPUSeconds              *float64           `json:"cpuSeconds,omitempty"`              // of the server
+	CPUUsPerMessage         *float64           `json:"cpuUsPerMessage,omitempty"`         // of the server, per message sent
+	CPUUsPerDelivery        *float64           `json:"cpuUsPerDelivery,omitempty"`        // of the server, per delivery
+	RedisUsPerMessage       *float64           `json:"redisCpuUsPerMessage,omitempty"`    // of Redis, per message sent
+	RedisCommandsPerMessage *float64           `json:"redisCommandsPerMessage,omitempty"` // all calls, those inside of scripts too
+	RedisCommands           map[string]float64 `json:"redisCommands,omitempty"`           // calls per message sent, by command
+	LoadUsPerDelivery       float64            `json:"loadCpuUsPerDelivery"`              // of this generator
+	LoadBusy                float64            `json:"loadBusy"`                          // processors that this generator kept busy
+	RSSBytes                int64              `json:"rssBytes,omitempty"`                // of the server at the end of the stretch
 }
 
 // Idle sockets.
 type Idle struct {
-	Steps          []Step   `json:"steps"`
-	BytesPerSocket *float64 `json:"bytesPerSocket,omitempty"` // slope over the steps
-	HoldSeconds    float64  `json:"holdSeconds"`
-	HoldCPUSeconds *float64 `json:"holdCpuSeconds,omitempty"` // of the server while nothing was said
-	RSSBytesAfter  int64    `json:"rssBytesAfterHold,omitempty"`
+	Steps           []Step   `json:"steps"`
+	BytesPerSocket  *float64 `json:"bytesPerSocket,omitempty"`       // slope over the steps
+	KernelPerSocket *float64 `json:"kernelBytesPerSocket,omitempty"` // by which the kernel's memory of all processes grew, per end of a socket; slope
+	KernelObjects   int64    `json:"kernelObjectBytes,omitempty"`    // what the objects of one socket take in this kernel
+	HoldSeconds     float64  `json:"holdSeconds"`
+	HoldCPUSeconds  *float64 `json:"holdCpuSeconds,omitempty"` // of the server while nothing was said
+	RSSBytesAfter   int64    `json:"rssBytesAfterHold,omitempty"`
+}
+
+// Reconnect is what came of sockets that dropped and came back with resume while traffic went on.
+type Reconnect struct {
+	Sockets        int              `json:"sockets"`
+	Seconds        float64          `json:"seconds"`                  // from the first drop until the last was back
+	BackMs         *Latency         `json:"backMs,omitempty"`         // from a drop until its socket had all that it had missed
+	CalmCPUSeconds *float64         `json:"calmCpuSeconds,omitempty"` // of the server in a stretch as long as the measured one, with the same traffic and no drops
+	Retries        map[string]int64 `json:"retries,omitempty"`        // dials that failed, by reason
+}
+
+// Quiet is the server's memory while nothing was said, before and after traffic.
+type Quiet struct {
+	BeforeBytes int64 `json:"beforeBytes"`
+	AfterBytes  int64 `json:"afterBytes"`
 }
 
 // Step is the server's memory with so many sockets open.
 type Step struct {
-	Sockets  int   `json:"sockets"`
-	RSSBytes int64 `json:"rssBytes,omitempty"`
+	Sockets     int   `json:"sockets"`
+	RSSBytes    int64 `json:"rssBytes,omitempty"`
+	KernelBytes int64 `json:"kernelBytes,omitempty"` // of both ends of the sockets, where both are on this machine
 }
 
 // Point is one second of a run.
@@ -109,9 +133,12 @@ type Point struct {
 	Sent      int64   `json:"sent"`
 	Delivered int64   `json:"delivered"`
 	P50Ms     float64 `json:"p50Ms"` // 0 when nothing measured was delivered
+	P90Ms     float64 `json:"p90Ms"`
 	P99Ms     float64 `json:"p99Ms"`
-	CPU       float64 `json:"cpuSeconds"` // of the server, in this second
+	CPU       float64 `json:"cpuSeconds"`                // of the server, in this second
+	RedisCPU  float64 `json:"redisCpuSeconds,omitempty"` // of a Redis that was started for it
 	RSSBytes  int64   `json:"rssBytes"`
+	Doing     string  `json:"doing"` // what the run was at
 }
 
 // Latency is a distribution in milliseconds.
@@ -135,23 +162,6 @@ func Summarize(h *hdrhistogram.Histogram) *Latency {
 		Count: h.TotalCount(), Mean: h.Mean() / 1000, Max: ms(h.Max()),
 		P50: ms(h.ValueAtQuantile(50)), P90: ms(h.ValueAtQuantile(90)), P99: ms(h.ValueAtQuantile(99)), P999: ms(h.ValueAtQuantile(99.9)),
 	}
-}
-
-// Slope is the least-squares line through the steps' memory: bytes per socket, nil without two readings.
-func Slope(steps []Step) *float64 {
-	var n, sx, sy, sxx, sxy float64
-	for _, s := range steps {
-		if s.RSSBytes == 0 {
-			continue
-		}
-		x, y := float64(s.Sockets), float64(s.RSSBytes)
-		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
-	}
-	if n < 2 {
-		return nil
-	}
-	slope := (n*sxy - sx*sy) / (n*sxx - sx*sx)
-	return &slope
 }
 
 // Problems names all that must not be, in words for a person. With tolerant, messages that the server refused with

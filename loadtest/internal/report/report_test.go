@@ -26,10 +26,11 @@ func latency(scale float64) *Latency {
 // full has every field set, so that the golden file shows all of the schema.
 func full(target string, scale float64) *Result {
 	return &Result{
-		Target: target, Processes: 2, ReadyMs: 120, APIMs: latency(20), LoadCPU: 3.5, RSSBytes: 30 << 20,
+		Target: target, Processes: 2, Servers: 1, ReadyMs: 120, APIMs: latency(20), LoadCPU: 3.5, RSSBytes: 30 << 20,
 		Plan: plan.Plan{
 			Scenario: "chat", Chats: 500, Sockets: 2, Senders: 2, Typing: true, Size: 100, V1: true, Rate: 500, Window: 1,
 			Warmup: time.Second, Duration: 2 * time.Second, Patience: 3 * time.Second, Steps: []int{500, 1000}, Settle: 1, Hold: 2,
+			Instances: []int{1, 2}, Share: 0.5, Spread: 1, Busy: 20, BusyRate: 40,
 		},
 		Opening: Opening{Sockets: 1000, Seconds: 2, PerSecond: 500, CPUSeconds: ptr(0.25 * scale), ConnectMs: latency(3)},
 		Traffic: &Traffic{
@@ -37,15 +38,21 @@ func full(target string, scale float64) *Result {
 			LatencyMs: latency(scale), AckMs: latency(scale), LagMs: latency(0.1), CPUSeconds: ptr(0.2 * scale),
 			CPUUsPerMessage: ptr(200 * scale), CPUUsPerDelivery: ptr(100 * scale), RedisUsPerMessage: ptr(30),
 			LoadUsPerDelivery: 8, LoadBusy: 0.25, RSSBytes: 40 << 20,
+			RedisCommandsPerMessage: ptr(2.5), RedisCommands: map[string]float64{"publish": 1, "evalsha": 1, "ping": 0.5},
 		},
 		Idle: &Idle{
-			Steps: []Step{{500, 33 << 20}, {1000, 36 << 20}}, BytesPerSocket: ptr(6291 * scale), HoldSeconds: 20,
+			Steps: []Step{{500, 33 << 20, 4 << 20}, {1000, 36 << 20, 8 << 20}}, BytesPerSocket: ptr(6291 * scale), KernelPerSocket: ptr(4096), KernelObjects: 3712, HoldSeconds: 20,
 			HoldCPUSeconds: ptr(0.1 * scale), RSSBytesAfter: 36 << 20,
 		},
-		Outage:  outages(scale),
+		Outage: outages(scale),
+		Actors: bare(scale),
+		Quiet:  &Quiet{BeforeBytes: 30 << 20, AfterBytes: 36 << 20},
+		Reconnect: &Reconnect{
+			Sockets: 1000, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
+		},
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
 		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
-		Series: []Point{{Second: 1, Sent: 500, Delivered: 1000, P50Ms: 1, P99Ms: 4, CPU: 0.1, RSSBytes: 38 << 20}},
+		Series: []Point{{Second: 1, Sent: 500, Delivered: 1000, P50Ms: 1, P90Ms: 2, P99Ms: 4, CPU: 0.1, RedisCPU: 0.01, RSSBytes: 38 << 20, Doing: "measuring"}},
 	}
 }
 
@@ -63,6 +70,50 @@ func outages(scale float64) *Outage {
 			{Name: "router killed", Fault: true, Seconds: 10, Sent: 300, Refused: map[string]int64{"OVERLOADED": 1}},
 		},
 		Unstored: 1, StoredTwice: 2,
+	}
+}
+
+func bare(scale float64) *Actors {
+	part := func(name string, chats int) ActorPart {
+		return ActorPart{
+			Name: name, Chats: chats, Sockets: 2, Seconds: 3, Sent: 3000, Expected: 6000, Delivered: 6000, SentPerSecond: 1000, DeliveredPerSecond: 2000,
+			BytesPerDelivery: 134, CPUUsPerMessage: 2 * scale, CPUUsPerDelivery: scale, Processors: 1.8,
+		}
+	}
+	return &Actors{
+		Generator: part("generator", 1000), Parts: []ActorPart{part("typing", 1000), part("messages", 100_000)}, CostRatio: 1.5,
+		Spawned: 600_000, SpawnSeconds: 6, SpawnPerSecond: 100_000, Memory: []Step{{100_000, 400 << 20, 0}, {200_000, 800 << 20, 0}},
+		BytesPerChat: ptr(4194), Spoken: Step{200_000, 900 << 20, 0},
+	}
+}
+
+// The same load on more and more routers is compared in one table.
+func TestScale(t *testing.T) {
+	r := &Report{}
+	for i, n := range []int{1, 2} {
+		result := full("routers", 1+float64(i)/2)
+		result.Plan.Scenario, result.Servers = "scale", n
+		r.Results = append(r.Results, result)
+	}
+	var b bytes.Buffer
+	r.scale(&b)
+	want := "\nscale\n  routers\tmessages/s\tCPU µs per message\tto the first\tRedis CPU µs\tRedis commands\tp50 ms\tp99 ms\n" +
+		"  1\t500\t200\t× 1.00\t30.0\t2.50\t1.00\t4.00\n  2\t500\t300\t× 1.50\t30.0\t2.50\t1.50\t6.00\n"
+	if b.String() != want {
+		t.Errorf("%s", &b)
+	}
+	r.Results = r.Results[:1]
+	b.Reset()
+	if r.scale(&b); b.Len() > 0 {
+		t.Error("one turn has nothing to be compared with")
+	}
+}
+
+func TestCommandsPerMessage(t *testing.T) {
+	tr := &Traffic{Sent: 100}
+	tr.Commands(map[string]int64{"ping": 5, "publish": 10}, map[string]int64{"ping": 5, "publish": 110, "evalsha": 50})
+	if *tr.RedisCommandsPerMessage != 1.5 || tr.commands() != "publish 1.00, evalsha 0.50" {
+		t.Errorf("%v, %s", *tr.RedisCommandsPerMessage, tr.commands())
 	}
 }
 
@@ -134,11 +185,11 @@ func TestRatios(t *testing.T) {
 }
 
 func TestSlope(t *testing.T) {
-	steps := []Step{{5000, 100_000_000}, {10000, 130_000_000}, {15000, 160_000_000}}
-	if got := Slope(steps); got == nil || math.Abs(*got-6000) > 1e-6 {
+	steps := []Step{{5000, 100_000_000, 0}, {10000, 130_000_000, 0}, {15000, 160_000_000, 0}}
+	if got := Slope(steps, Resident); got == nil || math.Abs(*got-6000) > 1e-6 {
 		t.Errorf("slope %v, want 6000", got)
 	}
-	if Slope(steps[:1]) != nil || Slope([]Step{{1, 0}, {2, 0}}) != nil {
+	if Slope(steps[:1], Resident) != nil || Slope(steps, Kernel) != nil {
 		t.Error("a slope without two readings")
 	}
 }
@@ -183,7 +234,8 @@ func TestProgress(t *testing.T) {
 			t.Errorf("no %q in %q", want, b.String())
 		}
 	}
-	if strings.Contains(b.String(), "\n") || !strings.HasSuffix(b.String(), clearLine) {
+	const cleared = "\x1b[2K\r"
+	if strings.Contains(b.String(), "\n") || !strings.HasSuffix(b.String(), cleared) {
 		t.Errorf("more than one line, or a line left: %q", b.String())
 	}
 	var silent Progress

@@ -16,6 +16,7 @@ func (r *Report) Write(w io.Writer, tolerant bool) error {
 	for _, result := range r.Results {
 		result.write(t, tolerant)
 	}
+	r.scale(t)
 	for i, ratio := range r.Ratios {
 		if i == 0 {
 			fmt.Fprintf(t, "\nserver : relay\n")
@@ -31,14 +32,24 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	if r.ReadyMs > 0 {
 		line("started", "ready after %.0f ms, %s resident", r.ReadyMs, size(r.RSSBytes))
 	}
-	o := r.Opening
-	line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, seconds(", server CPU ", o.CPUSeconds))
-	o.ConnectMs.line(line, "connect")
+	if r.Actors != nil {
+		r.Actors.write(line)
+	}
+	if o := r.Opening; o.Sockets > 0 || r.Actors == nil {
+		line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, seconds(", server CPU ", o.CPUSeconds))
+		o.ConnectMs.line(line, "connect")
+	}
 	if r.Traffic != nil {
 		r.Traffic.write(line, r.Plan)
 	}
 	if r.Idle != nil {
-		r.Idle.write(line)
+		r.Idle.write(line, r.RSSBytes)
+	}
+	if r.Reconnect != nil {
+		r.Reconnect.write(line, r.Traffic)
+	}
+	if r.Quiet != nil {
+		r.Quiet.write(line)
 	}
 	if r.Outage != nil {
 		r.Outage.write(line)
@@ -62,6 +73,9 @@ type lineFunc func(name, format string, args ...any)
 
 func (t *Traffic) write(line lineFunc, p plan.Plan) {
 	loop := fmt.Sprintf("open loop, %.0f/s", p.Rate)
+	if p.Busy > 0 {
+		loop += fmt.Sprintf(" and %.0f/s in %d busy chats", p.BusyRate, p.Busy)
+	}
 	if p.Rate == 0 {
 		loop = fmt.Sprintf("closed loop, window %d", p.Window)
 	}
@@ -81,17 +95,27 @@ func (t *Traffic) write(line lineFunc, p plan.Plan) {
 	if t.RedisUsPerMessage != nil {
 		line("redis", "%.1f µs CPU per message", *t.RedisUsPerMessage)
 	}
+	if t.RedisCommandsPerMessage != nil {
+		line("redis commands", "%.2f per message, those inside of scripts too: %s", *t.RedisCommandsPerMessage, t.commands())
+	}
 	line("own cost", "%.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
 }
 
-func (i *Idle) write(line lineFunc) {
-	for _, s := range i.Steps {
-		line("memory", "%s sockets: %s", humanize.Comma(int64(s.Sockets)), size(s.RSSBytes))
+func (r *Reconnect) write(line lineFunc, t *Traffic) {
+	line("dropped", "%s sockets, all back after %.2f s", humanize.Comma(int64(r.Sockets)), r.Seconds)
+	r.BackMs.line(line, "- back")
+	if t != nil && t.CPUSeconds != nil && r.CalmCPUSeconds != nil {
+		line("- cost", "server CPU %.2f s, %.2f s in an equal stretch before without drops", *t.CPUSeconds, *r.CalmCPUSeconds)
 	}
-	if i.BytesPerSocket != nil {
-		line("slope", "%.2f KB per socket", *i.BytesPerSocket/1024)
+	for _, retry := range named("dial that failed and was tried again:", r.Retries) {
+		line("- retries", "%s", retry)
 	}
-	line("idle", "%.1f s%s, then %s resident", i.HoldSeconds, seconds(", server CPU ", i.HoldCPUSeconds), size(i.RSSBytesAfter))
+}
+
+func (q *Quiet) write(line lineFunc) {
+	if q.BeforeBytes > 0 {
+		line("quiet memory", "%s before the traffic, %s after it: × %.2f", size(q.BeforeBytes), size(q.AfterBytes), float64(q.AfterBytes)/float64(q.BeforeBytes))
+	}
 }
 
 func (l *Latency) line(line lineFunc, name string) {

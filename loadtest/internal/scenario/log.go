@@ -23,11 +23,14 @@ type log struct {
 	ack     *hdr
 	lag     *hdr
 	connect *hdr
+	back    *hdr
 
 	second  report.Point // since the last point
 	recent  *hdr         // latencies since the last point
 	series  []report.Point
 	lastCPU float64
+
+	lastRedis float64
 }
 
 type hdr = hdrhistogram.Histogram
@@ -35,7 +38,7 @@ type hdr = hdrhistogram.Histogram
 func newLog(s *Stage) *log {
 	return &log{
 		stg: s, began: time.Now(), latency: work.NewHistogram(), ack: work.NewHistogram(), lag: work.NewHistogram(),
-		connect: work.NewHistogram(), recent: work.NewHistogram(),
+		connect: work.NewHistogram(), back: work.NewHistogram(), recent: work.NewHistogram(),
 	}
 }
 
@@ -56,6 +59,7 @@ func (l *log) add(t *work.Tick) {
 	merge(l.ack, t.Ack)
 	merge(l.lag, t.Lag)
 	merge(l.connect, t.Connect)
+	merge(l.back, t.Back)
 }
 
 // merge adds a histogram in its wire form. Our own processes write no other.
@@ -96,13 +100,14 @@ func (l *log) point(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.second
+	p.Doing = l.what
 	p.Second = time.Since(l.began).Seconds()
 	if err == nil && u != nil {
-		p.CPU, p.RSSBytes = u.CPU.Seconds()-l.lastCPU, u.RSS
-		l.lastCPU = u.CPU.Seconds()
+		p.CPU, p.RedisCPU, p.RSSBytes = u.CPU.Seconds()-l.lastCPU, u.Redis.Seconds()-l.lastRedis, u.RSS
+		l.lastCPU, l.lastRedis = u.CPU.Seconds(), u.Redis.Seconds()
 	}
 	if lat := report.Summarize(l.recent); lat != nil {
-		p.P50Ms, p.P99Ms = lat.P50, lat.P99
+		p.P50Ms, p.P90Ms, p.P99Ms = lat.P50, lat.P90, lat.P99
 	}
 	l.series = append(l.series, p)
 	l.second = report.Point{}
@@ -137,4 +142,11 @@ func (l *log) connects() *report.Latency {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return report.Summarize(l.connect)
+}
+
+// returns is the distribution of what coming back took.
+func (l *log) returns() *report.Latency {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return report.Summarize(l.back)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/work"
@@ -69,12 +70,17 @@ func (s *Stage) Weigh(ctx context.Context) error {
 	if s.result.Idle == nil {
 		s.result.Idle = &report.Idle{}
 	}
-	step := report.Step{Sockets: s.opened * s.Plan.Sockets}
+	step := report.Step{Sockets: s.opened * s.Plan.Sockets, KernelBytes: host.KernelMemory()}
 	if u != nil {
 		step.RSSBytes = u.RSS
 	}
 	s.result.Idle.Steps = append(s.result.Idle.Steps, step)
-	s.result.Idle.BytesPerSocket = report.Slope(s.result.Idle.Steps)
+	s.result.Idle.BytesPerSocket = report.Slope(s.result.Idle.Steps, report.Resident)
+	s.result.Idle.KernelObjects = host.SocketObjects()
+	if kernel := report.Slope(s.result.Idle.Steps, report.Kernel); s.target.Local && kernel != nil {
+		half := *kernel / 2 // the other half is our own ends of the sockets
+		s.result.Idle.KernelPerSocket = &half
+	}
 	return nil
 }
 
@@ -96,5 +102,25 @@ func (s *Stage) Hold(ctx context.Context) error {
 	if s.result.Idle.HoldCPUSeconds = spent(before, after); after != nil {
 		s.result.Idle.RSSBytesAfter = after.RSS
 	}
+	return nil
+}
+
+// quiet holds still for the plan's quiet time, if there is any, and has the server's memory noted.
+func (s *Stage) quiet(ctx context.Context, note func(*report.Quiet, int64)) error {
+	if s.Plan.Hold == 0 {
+		return nil
+	}
+	s.log.stage("holding still")
+	if err := wait(ctx, s.Plan.Hold); err != nil {
+		return err
+	}
+	u, err := s.usage(ctx)
+	if err != nil || u == nil {
+		return err
+	}
+	if s.result.Quiet == nil {
+		s.result.Quiet = &report.Quiet{}
+	}
+	note(s.result.Quiet, u.RSS)
 	return nil
 }

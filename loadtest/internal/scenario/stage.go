@@ -40,13 +40,13 @@ type Stage struct {
 
 // Run plays a scenario. The result is there even when an error ended it early: as far as it came.
 func Run(ctx context.Context, s Scenario, p plan.Plan, target *host.Target, o Options) (*report.Result, error) {
-	r := &report.Result{Target: target.Name, Plan: p, Processes: o.Processes, ReadyMs: ms(target.Ready)}
+	r := &report.Result{Target: target.Name, Plan: p, Processes: o.Processes, ReadyMs: ms(target.Ready), Servers: len(target.URLs)}
 	st := &Stage{Plan: p, target: target, run: rand.Uint64(), result: r, opts: o}
 	st.log = newLog(st)
 	if u, err := st.usage(ctx); err != nil {
 		return r, err
 	} else if u != nil {
-		r.RSSBytes, st.log.lastCPU = u.RSS, u.CPU.Seconds()
+		r.RSSBytes, st.log.lastCPU, st.log.lastRedis = u.RSS, u.CPU.Seconds(), u.Redis.Seconds()
 	}
 	var err error
 	if st.crew, err = crew.Hire(ctx, o.Processes, o.Command, st.log.add); err != nil {
@@ -109,9 +109,10 @@ func (s *Stage) setup(i int) work.Command {
 		sources = 0
 	}
 	return work.Command{Do: work.SetUp, Setup: &work.Setup{
-		Run: s.run, URL: s.target.URL, Room: s.target.Room, Secret: s.target.Secret, Sources: sources, Dialers: dialers,
+		Run: s.run, URLs: s.target.URLs, Room: s.target.Room, Secret: s.target.Secret, Sources: sources, Dialers: dialers,
 		FirstChat: first, Sockets: s.Plan.Sockets, Senders: s.Plan.Senders, Typing: s.Plan.Typing, Size: s.Plan.Size,
 		V1: s.Plan.V1, Acks: s.Plan.V1 && !s.Plan.Typing && !s.target.Room,
+		Types: s.Plan.Busy > 0, Resume: s.Plan.Share > 0,
 	}}
 }
 

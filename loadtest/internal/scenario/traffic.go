@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/work"
 )
@@ -13,6 +14,9 @@ import (
 type Stretch struct {
 	For  time.Duration
 	Once bool // instead: each sender of the chats that the last Open opened, once
+
+	Bounce *work.Bounce
+	Mixed  bool // the plan's busy chats at their own rate
 }
 
 // Talk sends without measuring.
@@ -23,19 +27,40 @@ func (s *Stage) Talk(ctx context.Context, t Stretch) error {
 
 func (s *Stage) talk(ctx context.Context, t Stretch, measured bool) error {
 	procs := float64(s.crew.Size())
-	_, err := s.do(ctx, func(i int) work.Command {
-		talk := &work.Talk{Window: s.Plan.Window, For: t.For, Once: t.Once, Measured: measured}
+	done, err := s.do(ctx, func(i int) work.Command {
+		talk := &work.Talk{Window: s.Plan.Window, For: t.For, Once: t.Once, Measured: measured, Bounce: t.Bounce}
 		if s.Plan.Rate > 0 {
 			talk.Rate = s.Plan.Rate / procs
 			talk.Offset = time.Duration(float64(i) / s.Plan.Rate * float64(time.Second))
 		}
+		if t.Mixed && s.Plan.Busy > 0 {
+			_, talk.Busy = plan.Share(s.Plan.Busy, i, s.crew.Size())
+			talk.BusyRate = s.Plan.BusyRate * float64(talk.Busy) / float64(s.Plan.Busy)
+		}
 		return work.Command{Do: work.Say, Talk: talk}
 	})
+	for _, d := range done {
+		s.bounced(d.Bounced)
+	}
 	return err
 }
 
+// bounced adds what one process tells of its sockets that dropped.
+func (s *Stage) bounced(b *work.Bounced) {
+	if b == nil {
+		return
+	}
+	if s.result.Reconnect == nil {
+		s.result.Reconnect = &report.Reconnect{Retries: map[string]int64{}}
+	}
+	r := s.result.Reconnect
+	r.Sockets += b.Sockets
+	r.Seconds = max(r.Seconds, b.Took.Seconds())
+	addUp(r.Retries, b.Retries)
+}
+
 // Measure sends for a while and says in the result how it went.
-func (s *Stage) Measure(ctx context.Context, d time.Duration) error {
+func (s *Stage) Measure(ctx context.Context, t Stretch) error {
 	s.log.stage("measuring")
 	before, err := s.usage(ctx)
 	if err != nil {
@@ -44,8 +69,8 @@ func (s *Stage) Measure(ctx context.Context, d time.Duration) error {
 	if s.target.API != nil {
 		s.target.API.Took() // forget the warm-up
 	}
-	cpu, start := s.cpu, time.Now()
-	if err := s.talk(ctx, Stretch{For: d}, true); err != nil {
+	cpu, start, calls := s.cpu, time.Now(), s.target.Commands(ctx)
+	if err := s.talk(ctx, t, true); err != nil {
 		return err
 	}
 	took := time.Since(start)
@@ -56,6 +81,7 @@ func (s *Stage) Measure(ctx context.Context, d time.Duration) error {
 	s.result.Traffic = &report.Traffic{Seconds: took.Seconds()}
 	s.log.fill(s.result.Traffic)
 	s.charge(s.result.Traffic, before, after, s.cpu-cpu)
+	s.result.Traffic.Commands(calls, s.target.Commands(ctx))
 	return nil
 }
 
@@ -91,6 +117,9 @@ func (s *Stage) Drain(ctx context.Context) error {
 	_, err := s.do(ctx, same(work.Command{Do: work.Drain, Timeout: s.Plan.Patience}))
 	if s.result.Traffic != nil {
 		s.log.latencies(s.result.Traffic)
+	}
+	if s.result.Reconnect != nil {
+		s.result.Reconnect.BackMs = s.log.returns()
 	}
 	return err
 }

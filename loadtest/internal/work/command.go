@@ -28,19 +28,21 @@ type Command struct {
 
 // Setup tells whom to speak to, and how the chats of this process look.
 type Setup struct {
-	Run       uint64 `json:"run"`       // random, the same for all processes
-	URL       string `json:"url"`       // ws:// or wss://
-	Room      bool   `json:"room"`      // the relay: ?room=, no token
-	Secret    string `json:"secret"`    // signs the tokens
-	Sources   int    `json:"sources"`   // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
-	Dialers   int    `json:"dialers"`   // sockets being opened at once
-	FirstChat int    `json:"firstChat"` // number of this process's first chat
-	Sockets   int    `json:"sockets"`   // per chat; the first is an anonymous visitor, the others are agents
-	Senders   int    `json:"senders"`   // the first so many sockets of a chat take turns
-	Typing    bool   `json:"typing"`    // typing instead of messages
-	Size      int    `json:"size"`      // bytes of a message's content
-	V1        bool   `json:"v1"`        // a part-2 client
-	Acks      bool   `json:"acks"`      // every message must be acknowledged
+	Run       uint64   `json:"run"`       // random, the same for all processes
+	URLs      []string `json:"urls"`      // ws:// or wss://; the sockets of a chat are spread over them
+	Room      bool     `json:"room"`      // the relay: ?room=, no token
+	Secret    string   `json:"secret"`    // signs the tokens
+	Sources   int      `json:"sources"`   // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
+	Dialers   int      `json:"dialers"`   // sockets being opened at once
+	FirstChat int      `json:"firstChat"` // number of this process's first chat
+	Sockets   int      `json:"sockets"`   // per chat; the first is an anonymous visitor, the others are agents
+	Senders   int      `json:"senders"`   // the first so many sockets of a chat take turns
+	Typing    bool     `json:"typing"`    // typing instead of messages
+	Size      int      `json:"size"`      // bytes of a message's content
+	V1        bool     `json:"v1"`        // a part-2 client
+	Acks      bool     `json:"acks"`      // every message must be acknowledged
+	Types     bool     `json:"types"`     // messages are preceded by typing, which is not followed
+	Resume    bool     `json:"resume"`    // sockets keep their place in the log, so that they can come back
 }
 
 // Talk is a stretch of sending over all open chats.
@@ -51,6 +53,17 @@ type Talk struct {
 	For      time.Duration `json:"for,omitempty"`
 	Once     bool          `json:"once,omitempty"` // open loop: each sender of the chats that the last open opened, once
 	Measured bool          `json:"measured"`       // its latencies count
+
+	Busy     int     `json:"busy,omitempty"`     // open loop: the first so many chats are not sent to at Rate but at
+	BusyRate float64 `json:"busyRate,omitempty"` // this one, messages per second of this process
+	Bounce   *Bounce `json:"bounce,omitempty"`
+}
+
+// Bounce has sockets drop without a word while the talk goes on, and come back with resume. What a socket has to say
+// meanwhile, and what was not acknowledged, it says when it is back.
+type Bounce struct {
+	Share  float64       `json:"share"`  // of all sockets
+	Spread time.Duration `json:"spread"` // over which they drop; 0 = all at once
 }
 
 // Event is one line to the parent: exactly one field is set.
@@ -72,6 +85,7 @@ type Tick struct {
 	Ack       []byte `json:"ack,omitempty"`     // from the scheduled time to the first ack
 	Lag       []byte `json:"lag,omitempty"`     // from the scheduled time until the kernel had it: our own lateness
 	Connect   []byte `json:"connect,omitempty"` // from the dial to the connected frame
+	Back      []byte `json:"back,omitempty"`    // from the drop until all that was missed is here
 }
 
 // Done answers a command.
@@ -79,8 +93,16 @@ type Done struct {
 	CPU       time.Duration    `json:"cpu"`                 // of this process since its start
 	Sockets   int              `json:"sockets,omitempty"`   // open: so many have opened in all
 	NotOpened map[string]int64 `json:"notOpened,omitempty"` // by reason
+	Bounced   *Bounced         `json:"bounced,omitempty"`   // say, with a bounce
 	Pending   int64            `json:"pending,omitempty"`   // drain: deliveries and acks that did not come in time
 	Final     *Final           `json:"final,omitempty"`     // close
+}
+
+// Bounced is how a bounce went.
+type Bounced struct {
+	Sockets int              `json:"sockets"`
+	Took    time.Duration    `json:"took"`              // from the first drop until the last one was back
+	Retries map[string]int64 `json:"retries,omitempty"` // dials that failed and were tried again, by reason
 }
 
 // Final is the account of a process.

@@ -25,6 +25,7 @@ type meter struct {
 	ack      *hdrhistogram.Histogram
 	lag      *hdrhistogram.Histogram
 	connect  *hdrhistogram.Histogram
+	returns  *hdrhistogram.Histogram
 	errors   map[string]int64
 	closes   map[string]int64
 	refusals map[string]int64 // of dials
@@ -32,7 +33,7 @@ type meter struct {
 
 func newMeter() *meter {
 	return &meter{
-		latency: NewHistogram(), ack: NewHistogram(), lag: NewHistogram(), connect: NewHistogram(),
+		latency: NewHistogram(), ack: NewHistogram(), lag: NewHistogram(), connect: NewHistogram(), returns: NewHistogram(),
 		errors: map[string]int64{}, closes: map[string]int64{}, refusals: map[string]int64{},
 	}
 }
@@ -91,7 +92,7 @@ func (m *meter) take(measured bool) *Tick {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tick
-	t.Latency, t.Ack, t.Lag, t.Connect = pack(m.latency), pack(m.ack), pack(m.lag), pack(m.connect)
+	t.Latency, t.Ack, t.Lag, t.Connect, t.Back = pack(m.latency), pack(m.ack), pack(m.lag), pack(m.connect), pack(m.returns)
 	m.tick = Tick{Measured: measured}
 	return &t
 }

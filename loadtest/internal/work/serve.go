@@ -76,9 +76,9 @@ func (s *service) do(ctx context.Context, c Command) (*Done, error) {
 		return done, ctx.Err()
 	case Say:
 		s.tick(c.Talk.Measured)
-		err := s.worker.talk(ctx, *c.Talk)
+		bounced, err := s.worker.talk(ctx, *c.Talk)
 		s.tick(false)
-		return &Done{}, err
+		return &Done{Bounced: bounced}, err
 	case Drain:
 		left := s.worker.drain(ctx, c.Timeout)
 		s.tick(false)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,11 +24,15 @@ type socket struct {
 	index int
 	user  string
 
-	conn   *ws.Conn      // set by open, before anyone else uses the socket
-	joined chan struct{} // closed by the connected frame
+	conn   *ws.Conn      // set by open, before anyone else uses the socket, and by a return while it is away
+	joined chan struct{} // closed by the connected frame; of one that resumes, by the resumed frame
 	heard  bool          // that frame came; the reader's
+	place  frames.Place  // of the last entry of the log that came; the reader's
 
-	sending sync.Mutex // a sender's messages go out in the order of their numbers
+	sending sync.Mutex    // a sender's messages go out in the order of their numbers
+	away    bool          // nothing can be written now; guarded by sending
+	leaving atomic.Bool   // it drops on purpose
+	ended   chan struct{} // closed when the reader has ended
 }
 
 // joinTimeout is how long the connected frame may take after the upgrade.
@@ -43,9 +48,9 @@ func (s *socket) open(ctx context.Context) error {
 	}
 	s.conn = conn
 	w.keep(conn)
-	s.joined = make(chan struct{})
+	s.joined, s.ended, s.heard = make(chan struct{}), make(chan struct{}), false
 	w.readers.Add(1)
-	go s.read()
+	go s.read(conn)
 	patience := time.NewTimer(joinTimeout)
 	defer patience.Stop()
 	select {
@@ -61,14 +66,19 @@ func (s *socket) open(ctx context.Context) error {
 	return err
 }
 
+// url spreads the sockets of a chat over the servers, and the chats too.
 func (s *socket) url() *url.URL {
 	w := s.chat.worker
-	u := *w.url
+	u := *w.urls[(s.chat.number+s.index)%len(w.urls)]
 	q := u.Query()
 	if w.setup.Room {
 		q.Set("room", s.chat.id())
 	} else {
 		q.Set("token", s.token())
+	}
+	if s.place.Epoch != "" {
+		q.Set("epoch", s.place.Epoch)
+		q.Set("offset", strconv.FormatUint(s.place.Offset, 10))
 	}
 	u.RawQuery = q.Encode()
 	return &u
@@ -106,11 +116,15 @@ func (s *socket) role() string {
 	return "AGENT"
 }
 
-func (s *socket) read() {
+func (s *socket) read(conn *ws.Conn) {
 	w := s.chat.worker
 	defer w.readers.Done()
-	err := s.conn.Read(s.handle)
-	s.conn.CloseNow()
+	defer close(s.ended)
+	err := conn.Read(s.handle)
+	conn.CloseNow()
+	if s.leaving.Load() {
+		return
+	}
 	s.chat.leave(s.index)
 	if !w.closing.Load() {
 		w.meter.count(w.meter.closes, closeName(err))
@@ -138,16 +152,22 @@ func (s *socket) handle(p []byte) {
 	f := frames.Parse(p)
 	switch f.Type {
 	case frames.Message:
+		s.keepPlace(p)
 		w.received(c, c.deliver(s.index, f, now))
 	case frames.TypingState:
+		if w.setup.Types {
+			return
+		}
 		w.received(c, c.deliverTyping(s.index, f, now))
 	case frames.Ack:
 		w.acknowledged(c, f.Stored, c.acknowledge(s.index, f, now))
 	case frames.Connected:
-		if !s.heard {
-			s.heard = true
-			close(s.joined)
+		if s.place.Epoch == "" {
+			s.keepPlace(p)
+			s.join()
 		}
+	case frames.Resumed:
+		s.join()
 	case frames.Error:
 		w.meter.count(w.meter.errors, string(f.Code))
 		if c.refuse(s.index, f) {
@@ -155,7 +175,26 @@ func (s *socket) handle(p []byte) {
 		}
 	case frames.Malformed:
 		w.meter.count(w.meter.errors, "malformed frame")
-	case frames.Other:
+	case frames.Failed, frames.Other:
+		s.keepPlace(p)
+	}
+}
+
+// join is called for the frame that ends an opening.
+func (s *socket) join() {
+	if !s.heard {
+		s.heard = true
+		close(s.joined)
+	}
+}
+
+// keepPlace remembers the place of an entry of the log. A frame without a place is none.
+func (s *socket) keepPlace(p []byte) {
+	if !s.chat.worker.setup.Resume {
+		return
+	}
+	if at := frames.PlaceOf(p); at.Epoch != "" {
+		s.place = at
 	}
 }
 
@@ -165,20 +204,31 @@ func (s *socket) say(due time.Time, measured bool) {
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	seq := s.chat.depart(s.index, due.Sub(w.epoch), measured)
+	if !s.away {
+		s.write(seq)
+	}
+	w.meter.sent(time.Since(due), measured)
+}
+
+// write writes message seq. sending is held.
+func (s *socket) write(seq uint32) {
+	w := s.chat.worker
 	var err error
 	if w.setup.Typing {
 		err = s.conn.WriteText(frames.Typing(seq%2 == 1))
 	} else {
+		if w.setup.Types {
+			err = s.conn.WriteText(frames.Typing(true))
+		}
 		tag := frames.Tag{Run: w.setup.Run, Chat: s.chat.number, Sender: s.index, Seq: seq}
 		buf := scratch.Get().(*[]byte)
 		*buf = frames.AppendMessage((*buf)[:0], tag, s.role(), w.setup.Size, w.setup.V1)
-		err = s.conn.WriteText(*buf)
+		err = errors.Join(err, s.conn.WriteText(*buf))
 		scratch.Put(buf)
 	}
-	if err != nil {
+	if err != nil && !s.leaving.Load() {
 		w.meter.count(w.meter.errors, "not written")
 	}
-	w.meter.sent(time.Since(due), measured)
 }
 
 var scratch = sync.Pool{New: func() any { return new([]byte) }}

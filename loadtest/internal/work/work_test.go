@@ -92,7 +92,7 @@ func start(t *testing.T, h http.Handler) string {
 }
 
 func setup(url string) Setup {
-	return Setup{Run: 7, URL: url, Room: true, Dialers: 4, FirstChat: 10, Sockets: 2, Senders: 2, Size: 100}
+	return Setup{Run: 7, URLs: []string{url}, Room: true, Dialers: 4, FirstChat: 10, Sockets: 2, Senders: 2, Size: 100}
 }
 
 func (p *process) sums() (all, measured Tick) {
@@ -291,8 +291,8 @@ func TestSocketsThatDoNotOpenAreCountedByReason(t *testing.T) {
 
 func TestBadCommandsEndTheProcess(t *testing.T) {
 	for name, c := range map[string]Command{
-		"before setup": {Do: Open, Chats: 1}, "no setup": {Do: SetUp}, "no URL": {Do: SetUp, Setup: &Setup{URL: "http://x", Sockets: 1}},
-		"no sockets": {Do: SetUp, Setup: &Setup{URL: "ws://x"}},
+		"before setup": {Do: Open, Chats: 1}, "no setup": {Do: SetUp}, "no URL": {Do: SetUp, Setup: &Setup{URLs: []string{"http://x"}, Sockets: 1}},
+		"no sockets": {Do: SetUp, Setup: &Setup{URLs: []string{"ws://x"}}},
 	} {
 		if e := serveWorker(t).do(c); e.Failed == "" {
 			t.Errorf("%s: %+v", name, e)

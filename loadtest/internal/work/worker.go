@@ -16,7 +16,7 @@ import (
 // worker is the state of one process.
 type worker struct {
 	setup Setup
-	url   *url.URL
+	urls  []*url.URL
 	epoch time.Time // zero of the worker's clock
 	meter *meter
 
@@ -39,14 +39,21 @@ type closedLoop struct {
 }
 
 func newWorker(s Setup) (*worker, error) {
-	u, err := url.Parse(s.URL)
-	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") {
-		return nil, errors.New("the target is no ws:// or wss:// URL")
+	var urls []*url.URL
+	for _, text := range s.URLs {
+		u, err := url.Parse(text)
+		if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") {
+			return nil, errors.New("the target is no ws:// or wss:// URL")
+		}
+		urls = append(urls, u)
+	}
+	if len(urls) == 0 {
+		return nil, errors.New("no target")
 	}
 	if s.Sockets < 1 || s.Senders < 0 || s.Senders > s.Sockets {
 		return nil, errors.New("a chat needs sockets, and at least as many as senders")
 	}
-	return &worker{setup: s, url: u, epoch: time.Now(), meter: newMeter()}, nil
+	return &worker{setup: s, urls: urls, epoch: time.Now(), meter: newMeter()}, nil
 }
 
 func (w *worker) now() time.Duration { return time.Since(w.epoch) }
@@ -62,19 +69,36 @@ func (w *worker) protocols() string {
 // reading blocks our writes.
 const overrun = 30 * time.Second
 
-// talk sends over all open chats, one after the other, and returns when the stretch is over; messages may still be
-// on their way.
-func (w *worker) talk(ctx context.Context, t Talk) error {
+// talk sends over all open chats, one after the other, and returns when the stretch is over and every socket that dropped
+// is back; messages may still be on their way.
+func (w *worker) talk(ctx context.Context, t Talk) (bounced *Bounced, err error) {
 	planned := t.For
 	if t.Once {
 		planned = time.Duration(float64(len(w.chats)*w.setup.Senders) / t.Rate * float64(time.Second))
 	}
 	guard := time.AfterFunc(planned+overrun, w.drop)
 	defer guard.Stop()
-	if t.Rate > 0 {
-		return w.openLoop(ctx, t)
+	if t.Rate == 0 {
+		return nil, w.closedLoop(ctx, t)
 	}
-	return w.closedLoop(ctx, t)
+	var beside sync.WaitGroup
+	if t.Bounce != nil {
+		beside.Go(func() { bounced = w.bounce(ctx, *t.Bounce) })
+	}
+	chats := w.chats
+	if t.Once {
+		chats = chats[w.fresh:]
+	}
+	var busy error
+	if t.Busy > 0 {
+		busyTalk := t
+		busyTalk.Rate = t.BusyRate
+		beside.Go(func() { busy = w.openLoop(ctx, busyTalk, w.chats[:t.Busy]) })
+		chats = chats[t.Busy:]
+	}
+	err = w.openLoop(ctx, t, chats)
+	beside.Wait()
+	return bounced, errors.Join(err, busy)
 }
 
 func (w *worker) closedLoop(ctx context.Context, t Talk) error {
@@ -95,11 +119,9 @@ func (w *worker) closedLoop(ctx context.Context, t Talk) error {
 	}
 }
 
-func (w *worker) openLoop(ctx context.Context, t Talk) error {
+func (w *worker) openLoop(ctx context.Context, t Talk, chats []*chat) error {
 	s := pace.Schedule{Rate: t.Rate, Offset: t.Offset, For: t.For}
-	chats := w.chats
 	if t.Once {
-		chats = chats[w.fresh:]
 		s.Count = len(chats) * w.setup.Senders
 	}
 	if len(chats)*w.setup.Senders == 0 {

@@ -1,0 +1,124 @@
+package scenario
+
+import (
+	"context"
+
+	"eclipse/loadtest/internal/report"
+	"eclipse/loadtest/internal/work"
+)
+
+// traffic opens every socket, sends a while to warm up, and measures while it goes on sending. With a quiet time it reads
+// the memory before and after.
+func traffic(ctx context.Context, s *Stage) error {
+	if err := s.Open(ctx, s.Plan.Chats); err != nil {
+		return err
+	}
+	if err := s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.BeforeBytes = bytes }); err != nil {
+		return err
+	}
+	if s.Plan.Warmup > 0 {
+		if err := s.Talk(ctx, Stretch{For: s.Plan.Warmup}); err != nil {
+			return err
+		}
+	}
+	if err := s.Measure(ctx, Stretch{For: s.Plan.Duration}); err != nil {
+		return err
+	}
+	if err := s.Drain(ctx); err != nil {
+		return err
+	}
+	return s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.AfterBytes = bytes })
+}
+
+// idle reads the server's memory with more and more sockets open, then its processor time while nothing happens.
+func idle(ctx context.Context, s *Stage) error {
+	steps := s.Plan.Steps
+	if len(steps) == 0 {
+		steps = thirds(s.Plan.Total())
+	}
+	open := 0
+	for _, sockets := range steps {
+		chats := sockets/s.Plan.Sockets - open
+		if err := s.Open(ctx, chats); err != nil {
+			return err
+		}
+		open += chats
+		if err := s.Talk(ctx, Stretch{Once: true}); err != nil {
+			return err
+		}
+		if err := s.Drain(ctx); err != nil {
+			return err
+		}
+		if err := s.Weigh(ctx); err != nil {
+			return err
+		}
+	}
+	return s.Hold(ctx)
+}
+
+// thirds is three steps of equal height.
+func thirds(total int) []int {
+	var steps []int
+	for i := 1; i <= 3; i++ {
+		if n := total * i / 3; n > 0 && (len(steps) == 0 || n > steps[len(steps)-1]) {
+			steps = append(steps, n)
+		}
+	}
+	return steps
+}
+
+// storm opens every socket at once. That the sockets work is seen by the connected frame of each.
+func storm(ctx context.Context, s *Stage) error {
+	return s.Open(ctx, s.Plan.Chats)
+}
+
+// reconnect lets sockets drop and come back while the traffic goes on. An equal stretch before tells what the traffic
+// alone costs.
+func reconnect(ctx context.Context, s *Stage) error {
+	if err := s.Open(ctx, s.Plan.Chats); err != nil {
+		return err
+	}
+	if err := s.Talk(ctx, Stretch{For: s.Plan.Warmup}); err != nil {
+		return err
+	}
+	before, err := s.usage(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Talk(ctx, Stretch{For: s.Plan.Duration}); err != nil {
+		return err
+	}
+	after, err := s.usage(ctx)
+	if err != nil {
+		return err
+	}
+	bounce := &work.Bounce{Share: s.Plan.Share, Spread: s.Plan.Spread}
+	if err := s.Measure(ctx, Stretch{For: s.Plan.Duration, Bounce: bounce}); err != nil {
+		return err
+	}
+	if r := s.result.Reconnect; r != nil { // a closed loop drops nobody
+		r.CalmCPUSeconds = spent(before, after)
+	}
+	return s.Drain(ctx)
+}
+
+// day compares the memory after traffic with what it was before.
+func day(ctx context.Context, s *Stage) error {
+	if err := s.Open(ctx, s.Plan.Chats); err != nil {
+		return err
+	}
+	if err := s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.BeforeBytes = bytes }); err != nil {
+		return err
+	}
+	mixed := Stretch{For: s.Plan.Duration, Mixed: true}
+	if s.Plan.Share > 0 {
+		mixed.Bounce = &work.Bounce{Share: s.Plan.Share, Spread: s.Plan.Duration}
+	}
+	if err := s.Measure(ctx, mixed); err != nil {
+		return err
+	}
+	if err := s.Drain(ctx); err != nil {
+		return err
+	}
+	return s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.AfterBytes = bytes })
+}

@@ -1,0 +1,141 @@
+package work
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+)
+
+// bounce drops sockets and waits until they are back. Only as many as there are dialers dial at once.
+func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
+	leavers := w.share(b.Share)
+	before := w.meter.refused()
+	start := time.Now()
+	dialers := make(chan struct{}, max(1, w.setup.Dialers))
+	var all sync.WaitGroup
+	for i, s := range leavers {
+		due := b.Spread * time.Duration(i) / time.Duration(len(leavers))
+		all.Go(func() {
+			if !nap(ctx, due) {
+				return
+			}
+			dropped := time.Now()
+			s.drop()
+			dialers <- struct{}{}
+			defer func() { <-dialers }()
+			if s.comeBack(ctx) {
+				w.meter.back(time.Since(dropped))
+			}
+		})
+	}
+	all.Wait()
+	retries := w.meter.refused()
+	for reason, n := range before {
+		if retries[reason] -= n; retries[reason] == 0 {
+			delete(retries, reason)
+		}
+	}
+	return &Bounced{Sockets: len(leavers), Took: time.Since(start), Retries: retries}
+}
+
+// share picks sockets evenly over all chats and members.
+func (w *worker) share(of float64) []*socket {
+	var all []*socket
+	for _, c := range w.chats {
+		all = append(all, c.sockets...)
+	}
+	var some []*socket
+	for i, s := range all {
+		if int(float64(i+1)*of) > int(float64(i)*of) {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// drop closes the socket without a word and returns when its reader has ended: what is still in the kernel then counts
+// as not received.
+func (s *socket) drop() {
+	s.leaving.Store(true)
+	s.sending.Lock()
+	s.away = true
+	s.sending.Unlock()
+	s.conn.CloseNow()
+	<-s.ended
+	s.leaving.Store(false)
+}
+
+// comeBackTime bounds a return; comeBackPause is between two tries.
+const (
+	comeBackTime  = time.Minute
+	comeBackPause = 200 * time.Millisecond
+)
+
+// comeBack dials until it is let in and has what it missed, and says what the server has not acknowledged. It gives up
+// after a time, which leaves the socket's deliveries lost.
+func (s *socket) comeBack(ctx context.Context) bool {
+	w := s.chat.worker
+	for end := time.Now().Add(comeBackTime); ; {
+		s.leaving.Store(true) // a try that fails is no socket that was closed
+		err := s.open(ctx)
+		s.leaving.Store(false)
+		if err == nil {
+			break
+		}
+		w.meter.count(w.meter.refusals, dialName(err))
+		if time.Now().After(end) || !nap(ctx, comeBackPause) {
+			s.chat.leave(s.index)
+			return false
+		}
+	}
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.away = false
+	for _, seq := range s.chat.unacked(s.index) {
+		s.write(seq)
+	}
+	return true
+}
+
+// unacked lists the numbers of a sender's messages that wait for an ack.
+func (c *chat) unacked(sender int) (list []uint32) {
+	if sender >= len(c.flights) {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := &c.flights[sender]
+	for i := range f.entries {
+		if f.entries[i].unacked {
+			list = append(list, f.first+uint32(i))
+		}
+	}
+	return list
+}
+
+// nap waits, false when ctx ends first.
+func nap(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// back counts a socket that has come back.
+func (m *meter) back(after time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	record(m.returns, after)
+}
+
+// refused copies the reasons of dials that failed.
+func (m *meter) refused() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.refusals)
+}

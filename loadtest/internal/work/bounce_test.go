@@ -1,0 +1,138 @@
+package work
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// logServer keeps one log for all of its sockets: each message is acknowledged, logged and sent to everyone; a socket
+// that names a place gets what it missed. forget has it lose the first entry of every replay.
+type logServer struct {
+	mu     sync.Mutex
+	log    [][]byte
+	known  map[string]bool
+	open   map[*websocket.Conn]bool
+	forget bool
+}
+
+func (l *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	l.join(c, r.URL.Query().Get("offset"))
+	defer l.leave(c)
+	for {
+		_, frame, err := c.ReadMessage()
+		if err != nil {
+			return
+		}
+		l.take(c, frame)
+	}
+}
+
+func (l *logServer) join(c *websocket.Conn, offset string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open[c] = true
+	say(c, `{"type":"connected","epoch":"e","offset":%d}`, len(l.log))
+	if offset == "" {
+		return
+	}
+	from, _ := strconv.Atoi(offset)
+	missed := l.log[min(from, len(l.log)):]
+	for i, entry := range missed {
+		if !l.forget || i > 0 {
+			say(c, "%s", entry)
+		}
+	}
+	say(c, `{"type":"resumed","epoch":"e","offset":%d}`, len(l.log))
+}
+
+func (l *logServer) leave(c *websocket.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, c)
+}
+
+func (l *logServer) take(c *websocket.Conn, frame []byte) {
+	var m struct{ Content, ClientMessageID string }
+	if json.Unmarshal(frame, &m) != nil || m.Content == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.known[m.ClientMessageID] {
+		l.known[m.ClientMessageID] = true
+		entry := fmt.Appendf(nil, `{"type":"message","data":{"content":%q},"offset":%d,"epoch":"e"}`, m.Content, len(l.log)+1)
+		l.log = append(l.log, entry)
+		for each := range l.open {
+			say(each, "%s", entry)
+		}
+	}
+	say(c, `{"type":"ack","clientMessageId":%q,"status":"stored"}`, m.ClientMessageID)
+}
+
+func say(c *websocket.Conn, format string, args ...any) {
+	_ = c.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...))
+}
+
+func bounced(t *testing.T, l *logServer, share float64) (*Bounced, *Final) {
+	t.Helper()
+	l.known, l.open = map[string]bool{}, map[*websocket.Conn]bool{}
+	p := serveWorker(t)
+	s := setup(start(t, l))
+	s.V1, s.Acks, s.Resume, s.Types, s.Sockets = true, true, true, true, 4
+	p.must(Command{Do: SetUp, Setup: &s})
+	p.must(Command{Do: Open, Chats: 1})
+	p.must(Command{Do: Say, Talk: &Talk{Rate: 500, For: 100 * time.Millisecond}})
+	d := p.must(Command{Do: Say, Talk: &Talk{
+		Rate: 1000, For: 300 * time.Millisecond, Measured: true, Bounce: &Bounce{Share: share, Spread: 100 * time.Millisecond},
+	}})
+	p.must(Command{Do: Drain, Timeout: time.Second})
+	return d.Bounced, p.must(Command{Do: Close}).Final
+}
+
+func TestSocketsDropAndComeBack(t *testing.T) {
+	b, f := bounced(t, &logServer{}, 1)
+	if b.Sockets != 4 || b.Took <= 0 || len(b.Retries) > 0 {
+		t.Errorf("%+v", b)
+	}
+	if v := f.Verdict; v.Sent != 350 || v.Received != 4*350 || len(v.Violations()) > 0 || f.Unacked > 0 || len(f.Closes) > 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestAShareOfTheSocketsDrops(t *testing.T) {
+	if b, f := bounced(t, &logServer{}, 0.5); b.Sockets != 2 || len(f.Verdict.Violations()) > 0 {
+		t.Errorf("%+v %+v", b, f)
+	}
+}
+
+func TestAReplayWithAHoleIsFound(t *testing.T) {
+	if _, f := bounced(t, &logServer{forget: true}, 1); f.Verdict.Lost == 0 {
+		t.Errorf("%+v", f.Verdict)
+	}
+}
+
+func TestBusyChatsHaveTheirOwnRate(t *testing.T) {
+	p := serveWorker(t)
+	s := setup(start(t, &logServer{known: map[string]bool{}, open: map[*websocket.Conn]bool{}}))
+	s.V1, s.Acks = true, true
+	s.Sockets, s.Senders = 1, 1
+	p.must(Command{Do: SetUp, Setup: &s})
+	p.must(Command{Do: Open, Chats: 1})
+	p.must(Command{Do: Say, Talk: &Talk{Rate: 10, For: 100 * time.Millisecond, Busy: 1, BusyRate: 400}})
+	p.must(Command{Do: Drain, Timeout: 20 * time.Second})
+	if f := p.must(Command{Do: Close}).Final; f.Verdict.Sent != 40 || len(f.Verdict.Violations()) > 0 {
+		t.Errorf("%+v", f.Verdict)
+	}
+}
