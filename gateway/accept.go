@@ -91,7 +91,7 @@ func (s *Server) upgrade(sock *socket, w http.ResponseWriter, r *http.Request) b
 		return false
 	}
 	s.metrics.Upgrade(metrics.UpgradeAccepted)
-	sock.transport.take(ws.NetConn(), sock.arrived)
+	sock.transport.take(ws.NetConn())
 	return true
 }
 
@@ -112,7 +112,7 @@ func (s *Server) connect(sock *socket, id actors.Identity, o opening) {
 		sock.drop()
 	}
 	sock.expire()
-	go sock.park()
+	sock.begin()
 }
 
 // hold closes a socket with a bad token, at once the first time, later and later as its address comes back with another.

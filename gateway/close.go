@@ -21,10 +21,14 @@ const (
 // peer some time to answer; else it cuts.
 func (s *socket) Close() {
 	s.transport.close(s.goodbye.Load() != 0)
+	s.interrupt()
 }
 
 // drop cuts the connection, whatever has been said. Any goroutine.
-func (s *socket) drop() { s.transport.drop() }
+func (s *socket) drop() {
+	s.transport.drop()
+	s.interrupt()
+}
 
 // end is the last thing that a socket with a session does. If it was not us who ended it the session is asked to say goodbye.
 func (s *socket) end(err error) {
@@ -72,7 +76,8 @@ func (s *socket) awaitEnd(patience time.Duration) {
 
 func (s *socket) discardAll() {
 	s.transport.err = nil
-	for s.transport.await() == nil {
+	ready := s.transport.receive
+	for s.transport.await(ready) == nil {
 		s.transport.discard()
 	}
 	s.transport.discard()
@@ -85,6 +90,7 @@ func (s *socket) linger() {
 		s.discardAll()
 	}
 	s.drop()
+	s.server.watcher.remove(s)
 }
 
 // dismiss says goodbye to a socket that has no session. It blocks until the peer has gone.

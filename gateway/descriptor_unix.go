@@ -5,6 +5,7 @@ package gateway
 import (
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -21,10 +22,34 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
+// glance reads once, without waiting and whatever the deadline is.
+func (t *transport) glance() {
+	g := glances.Get().(*glance)
+	g.t = t
+	if err := t.raw.Control(g.read); err != nil {
+		t.err = err
+	}
+	g.t = nil
+	glances.Put(g)
+}
+
+// glance is pooled together with its bound function, like offer.
+type glance struct {
+	t    *transport
+	read func(fd uintptr)
+}
+
+var glances = sync.Pool{New: func() any {
+	g := new(glance)
+	g.read = func(fd uintptr) { g.t.receive(fd) }
+	return g
+}}
+
 // receive reads once; false means that nothing is there, and holds no buffer.
 func (t *transport) receive(fd uintptr) bool {
 	c := chunks.Get().(*chunk)
 	n, err := retry(syscall.Read, fd, c[:])
+	t.emptied = err == syscall.EAGAIN || t.short(n, len(c))
 	if err == syscall.EAGAIN {
 		chunks.Put(c)
 		return false

@@ -68,6 +68,7 @@ type Server struct {
 	pulse    *pulse
 	readers  *readers
 	workers  *workers
+	watcher  *watcher
 	health   *health
 	upgrader websocket.Upgrader
 	mux      *http.ServeMux
@@ -92,6 +93,7 @@ func New(o Options) (*Server, error) {
 		pulse:   newPulse(o.PingInterval, o.PongTimeout),
 		readers: newReaders(o.MaxFrame),
 		workers: newWorkers(),
+		watcher: newWatcher(),
 		health:  newHealth(o.Router),
 	}
 	s.upgrader = newUpgrader()
@@ -198,12 +200,12 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-goodbye.Done():
 		s.limits.each((*socket).drop)
 	}
+	defer s.workers.close()
+	defer s.watcher.close()
 	select {
 	case <-gone:
-		s.workers.close()
 		return err
 	case <-ctx.Done():
-		s.workers.close()
 		return errors.Join(err, context.Cause(ctx))
 	}
 }

@@ -14,10 +14,10 @@ import (
 )
 
 // piped opens a socket over a pipe, whose deadlines are virtual time in a bubble, and returns the peer's end. The server pings once
-// a day: a peer in the middle of a frame cannot answer a ping, and is otherwise cut for that as soon as its turn comes.
+// in ten years: a peer in the middle of a frame cannot answer a ping, and is otherwise cut for that as soon as its turn comes.
 func piped(t *testing.T) (net.Conn, *fakeSession) {
 	t.Helper()
-	s, err := New(Options{Router: &fakeRouter{}, Verifier: token.NewVerifier([]string{secret}, -1), PingInterval: 24 * time.Hour})
+	s, err := New(Options{Router: &fakeRouter{}, Verifier: token.NewVerifier([]string{secret}, -1), PingInterval: 10 * 365 * 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func piped(t *testing.T) (net.Conn, *fakeSession) {
 	sock := newSocket(s, netip.MustParseAddr("192.0.2.1"))
 	f := &fakeSession{socket: sock, gone: make(chan struct{})}
 	sock.session = f
-	sock.transport.take(ours, sock.arrived)
+	sock.transport.take(ours)
 	s.limits.admit(sock)
 	s.pulse.add(sock)
 	go sock.park()

@@ -17,20 +17,21 @@ import (
 )
 
 var (
-	errFlood = errors.New("gateway: far over the rate limit")
-	errPanic = errors.New("gateway: panic")
+	errFlood   = errors.New("gateway: far over the rate limit")
+	errPanic   = errors.New("gateway: panic")
+	errClosing = errors.New("gateway: closed by us")
 )
 
-// park waits until the socket has something to read, then gives it to a worker and ends: that is all an idle socket costs.
+// park is how a socket waits that cannot be watched: in a goroutine, until there is something to read, for a worker.
 func (s *socket) park() {
-	if err := s.transport.await(); err != nil {
+	if err := s.transport.await(s.arrived); err != nil {
 		s.end(err)
 		return
 	}
 	s.server.workers.run(s)
 }
 
-// arrived is called while the socket is parked, whenever something may be there; true ends the parking. The answer to our ping is
+// arrived is called while a goroutine is parked for the socket, whenever something may be there; true ends the parking. The answer to our ping is
 // dealt with here and now: an idle socket gets nothing else, and need not wake a worker for it. One answer per ping is let
 // through so; more of them are counted like any frame.
 func (s *socket) arrived(fd uintptr) bool {
@@ -39,19 +40,29 @@ func (s *socket) arrived(fd uintptr) bool {
 		if t.err != nil || !s.isAnswer(t.chunk[:t.to]) {
 			return true
 		}
-		s.seen.Store(s.pinged.Load())
-		t.discard()
+		s.answered()
 	}
 	return false
 }
 
 // isAnswer tells whether a whole pong, and nothing else, has arrived after a ping without any other sign of life.
 func (s *socket) isAnswer(frame []byte) bool {
-	return len(frame) == 2+maskSize && frame[0] == headPong && frame[1] == masked && s.seen.Load() < s.pinged.Load()
+	return len(frame) == 2+maskSize && frame[0] == headPong && frame[1] == masked && s.awaitsAnswer()
 }
 
-// serve reads every frame that has arrived, then parks again.
+func (s *socket) awaitsAnswer() bool { return s.seen.Load() < s.pinged.Load() }
+
+func (s *socket) answered() {
+	s.seen.Store(s.pinged.Load())
+	s.transport.discard()
+}
+
+// serve reads every frame that has arrived, then lets the socket wait again.
 func (s *socket) serve() {
+	if s.watched {
+		s.serveWatched()
+		return
+	}
 	if err := s.readArrived(); err != nil {
 		s.end(err)
 		return

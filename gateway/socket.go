@@ -20,7 +20,11 @@ type socket struct {
 	// The reader's.
 	transport transport
 	throttle  throttle
-	farewell  int // close code that the peer sent, 0 = none
+	watched   bool // while nobody reads it is the watcher's, see turn.go
+	farewell  int  // close code that the peer sent, 0 = none
+
+	turn       atomic.Uint32 // turnTaken …
+	descriptor int32         // the watcher's
 
 	// The connection actor's.
 	goodbye atomic.Int32 // close code that we sent, 0 = none

@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// transport is the connection under a socket. Waiting costs no memory: await parks in the network poller without a
-// buffer, and keeps one (from a pool) only from the moment that something has arrived until Read has handed it on.
+// transport is the connection under a socket. Waiting costs no buffer: glance and await take one (from a pool) only when
+// something has arrived, until Read has handed it on.
 //
-// Read and await belong to the goroutine that reads the socket, tryWrite and writeAll to the one that writes.
+// Read, glance and await belong to the goroutine that reads the socket, tryWrite and writeAll to the one that writes.
 type transport struct {
 	net.Conn
-	raw      syscall.RawConn       // nil where the connection gives no access to its descriptor (TLS)
-	ready    func(fd uintptr) bool // reads once when called by raw, see socket.arrived; bound once, since it is needed for each wait
-	chunk    *chunk                // what has arrived and was not handed on
-	from, to int                   // the part of chunk that was not handed on
-	err      error                 // why reading ended; nil after a failed frame means that the peer broke the protocol
+	raw      syscall.RawConn // nil where the connection gives no access to its descriptor (TLS)
+	chunk    *chunk          // what has arrived and was not handed on
+	from, to int             // the part of chunk that was not handed on
+	emptied  bool            // all that was there has been read
+	last     atomic.Bool     // the peer has ended; no event will come for what is still to be read
+	err      error           // why reading ended; nil after a failed frame means that the peer broke the protocol
 
 	mu      sync.Mutex  // held while the end begins, so that no read deadline is overtaken
 	closing atomic.Bool // we end it; reading must not wait any longer
@@ -36,7 +37,7 @@ var chunks = sync.Pool{New: func() any { return new(chunk) }}
 var past = time.Unix(1, 0)
 
 // take is called once, after the handshake.
-func (t *transport) take(c net.Conn, ready func(fd uintptr) bool) {
+func (t *transport) take(c net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.Conn = c
@@ -47,15 +48,15 @@ func (t *transport) take(c net.Conn, ready func(fd uintptr) bool) {
 		_ = tcp.SetKeepAlive(false) // the heartbeat asks sooner, and the peer itself instead of its kernel
 	}
 	t.raw = rawConn(c)
-	t.ready = ready
 }
 
-// await parks until something has arrived, and holds it for Read. It calls nothing deep, so that the stack of its goroutine stays small.
-func (t *transport) await() error {
+// await parks until ready says that something has arrived, which is held for Read. It calls nothing deep, so that the stack of
+// its goroutine stays small.
+func (t *transport) await(ready func(fd uintptr) bool) error {
 	if t.raw == nil {
 		return t.awaitHolding()
 	}
-	if err := t.raw.Read(t.ready); err != nil {
+	if err := t.raw.Read(ready); err != nil {
 		t.err = err
 	}
 	return t.err
@@ -85,6 +86,12 @@ func (t *transport) hold(c *chunk, n int, err error) {
 // pending tells whether something has arrived that was not handed on.
 func (t *transport) pending() bool { return t.chunk != nil }
 
+// short tells whether a read of n bytes, with room for more, took all that was there. When the peer has ended its end is still to be read.
+func (t *transport) short(n, room int) bool { return n < room && !t.last.Load() }
+
+// drained tells whether all that was there has been read and handed on.
+func (t *transport) drained() bool { return t.emptied && t.chunk == nil && t.err == nil }
+
 // discard forgets what has arrived.
 func (t *transport) discard() {
 	if t.chunk != nil {
@@ -107,6 +114,7 @@ func (t *transport) Read(p []byte) (int, error) {
 		t.setPatience(time.Now().Add(t.patience))
 	}
 	n, err := t.Conn.Read(p)
+	t.emptied = t.short(n, len(p))
 	if err != nil {
 		t.err = err
 	}

@@ -7,8 +7,8 @@ import (
 
 const maxIdleWorkers = 16
 
-// workers lends goroutines with a grown stack to sockets that have something to read. A socket's own goroutine only waits, so its
-// stack stays at the smallest size: one that has once been deep is never given back to that size.
+// workers lends goroutines with a grown stack to sockets that have something to read. Where a socket has a goroutine of its own, that
+// one only waits, so its stack stays at the smallest size: one that has once been deep is never given back to that size.
 type workers struct {
 	jobs chan *socket
 	quit chan struct{}

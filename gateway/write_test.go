@@ -65,7 +65,7 @@ func pair(t testing.TB) (*socket, net.Conn) {
 		t.Fatal(err)
 	}
 	s := new(socket)
-	s.transport.take(own, s.arrived)
+	s.transport.take(own)
 	t.Cleanup(func() { _ = peer.Close(); s.drop() })
 	return s, peer
 }
@@ -99,7 +99,7 @@ func TestTryWriteAfterClose(t *testing.T) {
 func TestWriteWithoutDescriptor(t *testing.T) {
 	own, peer := net.Pipe()
 	s := new(socket)
-	s.transport.take(tls.Client(own, &tls.Config{InsecureSkipVerify: true}), s.arrived)
+	s.transport.take(tls.Client(own, &tls.Config{InsecureSkipVerify: true}))
 	if s.transport.raw != nil {
 		t.Fatal("TLS has no descriptor of its own")
 	}
