@@ -39,6 +39,7 @@ type Options struct {
 	Users   map[string]User  // nil = every id but anon_… is "User <id>"
 	Chats   []string         // nil = every chat exists
 	Control bool             // serve the control routes as well, so that other processes can inject and read
+	History bool             // the old API has the history route too; the new one always has it
 	Forget  bool             // count rows but keep none, for long load runs: repeats are then not recognised
 	Now     func() time.Time // nil = time.Now
 }
@@ -59,7 +60,8 @@ type API struct {
 	byID    map[string]int // id → index in rows
 	minted  uint64
 	stats   Stats
-	busy    map[string]int // chat → calls in flight
+	busy    map[string]int      // chat → calls in flight
+	late    map[string][][]byte // channel → payloads that LatePublish keeps
 }
 
 // New makes a double that is not listening; it is an http.Handler.

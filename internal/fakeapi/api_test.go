@@ -240,6 +240,24 @@ func TestHistory(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+func TestHistoryOfTheOldAPI(t *testing.T) {
+	for _, has := range []bool{false, true} {
+		s, c := start(t, Options{Mode: Old, History: has})
+		first := c.Store(t.Context(), message("", "c1", "1"))
+		c.Store(t.Context(), message("", "c1", "2"))
+		rows, r := c.After(t.Context(), "c1", first.ID, 10)
+		if has && (r.Class != nextapi.Stored || len(rows) != 1) || !has && r.Class != nextapi.Missing {
+			t.Errorf("history %v: %d rows, %+v", has, len(rows), r)
+		}
+		if _, r := c.After(t.Context(), "c1", "nobody", 10); has && r.Status != 404 {
+			t.Errorf("after an unknown message: %+v", r)
+		}
+		if n := s.Stats().HistoryCalls; has && n != 2 || !has && n != 0 {
+			t.Errorf("history %v: %d calls", has, n)
+		}
+	}
+}
+
 func TestBadBodies(t *testing.T) {
 	s, _ := start(t, Options{})
 	for path, bodies := range map[string][]string{

@@ -20,6 +20,7 @@ const (
 	HalfAnswer       Kind = "half-answer"        // store (and publish), cut the answer in the middle
 	LosePublish      Kind = "lose-publish"       // store and answer, but publish nothing
 	DoublePublish    Kind = "double-publish"     // publish twice
+	LatePublish      Kind = "late-publish"       // publish after the chat's next message, at the latest when healed
 	UnknownChat      Kind = "unknown-chat"       // 404 in this API's words: final
 	RejectContent    Kind = "reject-content"     // 400 in this API's words: final
 )
@@ -58,13 +59,20 @@ func (a *API) Inject(f Fault) (clear func()) {
 	}
 }
 
-// Heal removes every fault and drops the calls that hang.
+// Heal removes every fault, drops the calls that hang, and publishes what is late.
 func (a *API) Heal() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.faults = nil
 	close(a.healed)
 	a.healed = make(chan struct{})
+	late := a.late
+	a.late = nil
+	a.mu.Unlock()
+	for channel, payloads := range late {
+		for _, payload := range payloads {
+			a.options.Publish(channel, payload)
+		}
+	}
 }
 
 // strike finds the fault that strikes now: a whole call when message is nil, else one message.
@@ -91,7 +99,7 @@ func (a *API) strike(message *incoming) (Fault, bool) {
 }
 
 func (f *fault) hits(m *incoming) bool {
-	publishing := f.Kind == LosePublish || f.Kind == DoublePublish
+	publishing := f.Kind == LosePublish || f.Kind == DoublePublish || f.Kind == LatePublish
 	ofMessages := f.Chat != "" || f.Content != "" || publishing || f.Kind == UnknownChat || f.Kind == RejectContent
 	if m == nil || !ofMessages {
 		return m == nil && !ofMessages

@@ -120,6 +120,31 @@ func TestFaultsOfTheSingleRoute(t *testing.T) {
 	}
 }
 
+func TestALatePublishFollowsTheNext(t *testing.T) {
+	var published publications
+	s, c := start(t, Options{Mode: Old, Publish: published.publish})
+	say := func(chat string) string {
+		r := c.Store(t.Context(), message("", chat, "x"))
+		return r.ID
+	}
+	s.Inject(Fault{Kind: LatePublish, Times: 2})
+	late, other := say("c1"), say("c2")
+	if n := len(published.all()); n != 0 {
+		t.Fatalf("%d published", n)
+	}
+	next := say("c1")
+	s.Heal()
+	all := published.all()
+	if len(all) != 3 {
+		t.Fatalf("published %q", all)
+	}
+	for i, id := range []string{next, late, other} {
+		if !strings.Contains(all[i], `"`+id+`"`) {
+			t.Errorf("publication %d is %s, want %s", i, all[i], id)
+		}
+	}
+}
+
 func TestHowOftenAFaultStrikes(t *testing.T) {
 	s, c := start(t, Options{})
 	run := func(n int) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ const (
 	contentRequired = "Message content is required"
 	contentRejected = "Message content was rejected"
 	roleRequired    = "Valid role is required (USER, ASSISTANT, or AGENT)"
+	messageNotFound = "Message not found"
 	otherChat       = "The id belongs to a message of another chat"
 	invalidBody     = "Invalid request body"
 	earlierFailed   = "An earlier message of this chat was not stored"
@@ -82,11 +84,36 @@ func (a *API) publish(row Row, kind Kind) {
 	if a.options.Publish == nil || kind == LosePublish {
 		return
 	}
-	payload := a.appendFrame(nil, row)
-	a.options.Publish("chat:"+row.ChatID, payload)
-	if kind == DoublePublish {
-		a.options.Publish("chat:"+row.ChatID, payload)
+	channel, payload := "chat:"+row.ChatID, a.appendFrame(nil, row)
+	if kind == LatePublish {
+		a.postpone(channel, payload)
+		return
 	}
+	a.options.Publish(channel, payload)
+	if kind == DoublePublish {
+		a.options.Publish(channel, payload)
+	}
+	for _, late := range a.overdue(channel) {
+		a.options.Publish(channel, late)
+	}
+}
+
+func (a *API) postpone(channel string, payload []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.late == nil {
+		a.late = map[string][][]byte{}
+	}
+	a.late[channel] = append(a.late[channel], payload)
+}
+
+// overdue takes out what is to follow a publish on a channel.
+func (a *API) overdue(channel string) [][]byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	payloads := a.late[channel]
+	delete(a.late, channel)
+	return payloads
 }
 
 // postBatch is the batch route: it stores under the ids that come, and publishes nothing.
@@ -201,9 +228,10 @@ func (a *API) user(id string) (u User, known bool) {
 	return u, known
 }
 
-// getMessagesAfter is history for the router: ?after=<message id>&limit=. The old API lacks it.
+// getMessagesAfter is history for the router: ?after=<message id>&limit=. The old API lacks it,
+// unless Options.History says otherwise.
 func (a *API) getMessagesAfter(w http.ResponseWriter, r *http.Request) {
-	if !a.batchMode() {
+	if !a.options.History && !a.batchMode() {
 		notFoundPage(w)
 		return
 	}
@@ -219,12 +247,12 @@ func (a *API) getMessagesAfter(w http.ResponseWriter, r *http.Request) {
 	}
 	rows := a.RowsOf(r.PathValue("chatId"))
 	if after := r.URL.Query().Get("after"); after != "" {
-		for i := range rows {
-			if rows[i].ID == after {
-				rows = rows[i+1:]
-				break
-			}
+		i := slices.IndexFunc(rows, func(r Row) bool { return r.ID == after })
+		if i < 0 {
+			answerError(w, http.StatusNotFound, messageNotFound)
+			return
 		}
+		rows = rows[i+1:]
 		rows = rows[:min(limit, len(rows))]
 	} else {
 		rows = rows[max(0, len(rows)-limit):]

@@ -38,6 +38,13 @@ func (a *API) Rows() []Row {
 	return slices.Clone(a.rows)
 }
 
+// Count is the number of rows that were stored so far.
+func (a *API) Count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stats.Rows
+}
+
 // RowsOf returns what is stored for one chat, in order.
 func (a *API) RowsOf(chatID string) []Row {
 	a.mu.Lock()

@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"testing"
+	"time"
+)
+
+// oldClient is a page of the old protocol beside the clients of a good run: it is there from the start, goes away after
+// the sixth message of its chat, and comes back when three more were said.
+func oldClient(r *Run) *Client {
+	c := &Client{Chat: 0, Sender: 9, Old: true}
+	c.add(Event{Kind: Opened})
+	all := r.Clients[0].shown()
+	for _, e := range all[:6] {
+		c.add(e)
+	}
+	c.add(Event{Kind: Closed, Code: 1006})
+	c.add(Event{Kind: Opened})
+	for _, e := range all {
+		c.add(e)
+	}
+	r.Clients = append(r.Clients, c)
+	return c
+}
+
+func (c *Client) shown() (list []Event) {
+	for _, e := range c.Events {
+		if e.Kind == Shown {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+func TestOldClients(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		plant func(r *Run, c *Client)
+		want  Fault // Faults = none
+	}{
+		{"a good one", func(*Run, *Client) {}, Faults},
+		{"twice on one socket", func(_ *Run, c *Client) { c.put(c.find(Shown, 3), c.Events[c.find(Shown, 2)]) }, Repeated},
+		{"a hole on a socket", func(_ *Run, c *Client) { c.cut(c.find(Shown, 16)) }, Missing},
+		{"a replay leaves one out", func(_ *Run, c *Client) {
+			for range 7 {
+				c.cut(c.find(Shown, 6))
+			}
+		}, Missing},
+		{"the log was away on opening", func(r *Run, c *Client) {
+			for range 7 {
+				c.cut(c.find(Shown, 6))
+			}
+			r.Away = []Span{{0, time.Hour}}
+		}, Faults},
+		{"the last one is missing", func(_ *Run, c *Client) { c.cut(c.find(Shown, 20)) }, Behind},
+		{"the last one failed, which it is not told", func(r *Run, _ *Client) {
+			for _, o := range r.Clients[:3] {
+				o.add(Event{Kind: Failed, Sender: 1, Number: 9, ID: 5, Epoch: epoch, Offset: 16})
+			}
+		}, Faults},
+		{"shown and not stored", func(_ *Run, c *Client) {
+			c.put(1, Event{Kind: Shown, Sender: 1, Number: 9, ID: 5})
+		}, Unstored},
+		{"one that was served before it had a place", func(r *Run, c *Client) {
+			i := c.find(Shown, 16)
+			e := c.Events[i]
+			e.Epoch, e.Offset = 0, 0
+			c.Events[i] = e
+		}, Faults},
+		{"out of order", func(_ *Run, c *Client) {
+			a, b := &c.Events[c.find(Shown, 0)], &c.Events[c.find(Shown, 3)]
+			a.ID, b.ID, a.Number, b.Number = b.ID, a.ID, b.Number, a.Number
+		}, OutOfOrder},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := good()
+			tc.plant(r, oldClient(r))
+			switch v := Check(r); {
+			case tc.want == Faults && !v.OK():
+				t.Errorf("%+v", v)
+			case tc.want < Faults && v.Broken[tc.want] == 0:
+				t.Errorf("%v is not found: %+v", tc.want, v)
+			}
+		})
+	}
+}
+
+func TestAnOldSenderHasNoOrderOverSockets(t *testing.T) {
+	sent := func(number uint32) Event { return Event{Kind: Sent, Number: number} }
+	for name, events := range map[string][]Event{
+		"one socket":  {{Kind: Opened}, sent(1), sent(2)},
+		"two sockets": {{Kind: Opened}, sent(1), {Kind: Closed}, {Kind: Opened}, sent(2)},
+	} {
+		r := &Run{Clients: []*Client{{Old: true, Events: events}}, Rows: []Row{{Number: 2, ID: 2}, {Number: 1, ID: 1}}}
+		if v := Check(r); (v.Broken[Disordered] == 0) != (name == "two sockets") {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
