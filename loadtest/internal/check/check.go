@@ -7,6 +7,7 @@ const (
 	First      Outcome = iota // the socket has it for the first time
 	Repeat                    // the socket had it already
 	Unexpected                // nobody sent it, or not to this socket
+	Ended                     // the server's own end of typing, after its silence
 )
 
 // Chat follows one chat: its first senders sockets send, numbered messages 1, 2, 3 … each, and all sockets receive.
@@ -97,7 +98,8 @@ func (c *Chat) Receive(r, s int, seq uint32) Outcome {
 
 // ReceiveTyping judges a typing frame at socket r. Typing carries no number, so senders alternate, on with the odd
 // messages, and a frame counts as the next one of its parity: a single one lost shows at once, a pair of them at the
-// end. What comes when everything sent is here already is a repeat. It returns the number that it was taken for.
+// end. What comes when everything sent is here already is a repeat, but for the end that the server makes of typing
+// which nobody ended. It returns the number that it was taken for.
 func (c *Chat) ReceiveTyping(r, s int, on bool) (uint32, Outcome) {
 	if s < 0 || s >= len(c.senders) || r == s {
 		c.counts.Unexpected++
@@ -107,7 +109,10 @@ func (c *Chat) ReceiveTyping(r, s int, on bool) (uint32, Outcome) {
 	if on != (seq%2 == 1) {
 		seq++
 	}
-	if seq > c.senders[s].sent {
+	switch sent := c.senders[s].sent; {
+	case seq == sent+1 && !on: // the last that was sent was on
+		return 0, Ended
+	case seq > sent:
 		c.counts.Duplicated++
 		return 0, Repeat
 	}

@@ -219,6 +219,17 @@ func TestTyping(t *testing.T) {
 	if v := feed(newChat(), true, false, true, false, true, false, false); v.Duplicated != 1 || v.Lost != 0 {
 		t.Errorf("one doubled: %+v", v)
 	}
+	silent := newChat()
+	silent.Send(0)
+	if v := feed(silent, true, false, true, false, true, false, true); len(v.Violations()) > 0 {
+		t.Errorf("all in order, on at last: %+v", v)
+	}
+	if _, out := silent.ReceiveTyping(1, 0, false); out != Ended || len(silent.Verdict().Violations()) > 0 {
+		t.Errorf("the server's end of typing: %v", out)
+	}
+	if _, out := silent.ReceiveTyping(1, 0, true); out != Repeat {
+		t.Errorf("a doubled one: %v", out)
+	}
 	c := newChat()
 	if _, out := c.ReceiveTyping(0, 0, true); out != Unexpected {
 		t.Error("a typist must not see its own typing")
