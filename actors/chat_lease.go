@@ -140,17 +140,27 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
 // that it has not is taken back first.
 func (c *chat) feed() {
-	behind := false
-	for _, s := range slices.Clone(c.outbox.next()) {
-		switch {
-		case s.asking && !s.posted: // its answer brings us here again
+	next := slices.Clone(c.outbox.next())
+	for i, s := range next {
+		if s.posted {
+			continue
+		}
+		if s.asking { // its answer brings us here again
 			return
-		case !s.posted:
-			behind = true
-			c.post(s)
-		case behind && s.handed && c.router.route.Load() == routeBatch:
+		}
+		if c.router.route.Load() == routeBatch { // by the other route each waits for its turn
+			c.takeBack(next[:i])
+		}
+		c.post(s)
+	}
+}
+
+// takeBack takes back from persistence what is queued and does not come before.
+func (c *chat) takeBack(before []*save) {
+	for _, s := range c.saves.each(func(s *save) bool { return s.handed && (s.accepted || s.entering) }) {
+		if !slices.Contains(before, s) {
 			c.router.persistence.send(&withdraw{c.id, s.key})
-			c.post(s)
+			s.handed, s.posted = false, false
 		}
 	}
 }
