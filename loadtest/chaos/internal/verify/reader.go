@@ -20,6 +20,7 @@ type reader struct {
 	fresh map[uint64]bool    // ids shown on this socket since the last resume was asked for
 	last  map[uint16]uint32  // sender → greatest number shown with a place
 
+	open   bool            // the socket is
 	visit  int             // which socket this is
 	sentOn map[uint32]int  // own message → the socket on which it was sent first
 	echoed map[uint64]bool // own messages shown out of turn on this socket
@@ -37,10 +38,12 @@ func (s *state) judgeReader(c *Client) {
 	for _, e := range c.Events {
 		switch e.Kind {
 		case Opened:
-			opened, r.loose = true, false
+			opened, r.open, r.loose = true, true, false
 			r.visit++
 			clear(r.fresh)
 			clear(r.echoed)
+		case Closed:
+			r.open = false
 		case Sent:
 			r.sentOn[e.Number] = r.visit
 		case Asked:
@@ -95,8 +98,12 @@ func (r *reader) ask(e Event) {
 	r.loose = true
 	clear(r.fresh)
 	r.from = 0
-	if e.Epoch == r.epoch {
-		r.stream, r.from = e.Offset, e.Offset
+	if e.Epoch != r.epoch {
+		return
+	}
+	r.stream = e.Offset
+	if !r.open { // asked when opening; asked by a frame, places that the client has may be on their way from an instance that is behind
+		r.from = e.Offset
 	}
 }
 
