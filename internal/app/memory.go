@@ -25,12 +25,15 @@ func LimitMemory(log *slog.Logger) {
 	log.Debug("memory limit", "bytes", limit)
 }
 
-// How much garbage is allowed, in percent of what lives (GOGC). A router with traffic makes garbage all the time and
-// collects less often; one that only holds sockets keeps close to what it needs, which costs a collection in minutes.
+// How much garbage is allowed, in percent of what lives (GOGC). With traffic it is Go's default. A router that mostly
+// holds sockets makes little garbage and keeps close to what it needs, which costs a collection in some seconds.
 const (
-	busyPercent  = 200
+	busyPercent  = 100
 	quietPercent = 25
 )
+
+// quietTurns is how often, in a minute at most, a quiet router allocates anew what lives.
+const quietTurns = 6
 
 // paceEvery is how often the pace of the garbage is looked at.
 const paceEvery = 5 * time.Second
@@ -41,18 +44,14 @@ type pace struct {
 	quiet     bool
 }
 
-// look takes the bytes allocated so far and those that live, and tells whether the router is quiet: it would take over
-// a minute to allocate anew what lives.
+// look takes the bytes allocated so far and those that live, and tells whether the router is quiet.
 func (p *pace) look(allocated, live uint64) (quiet, changed bool) {
 	rate := allocated - p.allocated
-	quiet = rate*uint64(time.Minute/paceEvery) < live
+	quiet = rate*uint64(time.Minute/paceEvery) < quietTurns*live
 	changed = quiet != p.quiet
 	p.allocated, p.quiet = allocated, quiet
 	return quiet, changed
 }
-
-// defaultPercent is GOGC's default; another one was asked for by whoever runs this process.
-const defaultPercent = 100
 
 // tuneGC follows the pace until ctx ends, unless GOGC is set. When it becomes quiet, memory goes back to the system at
 // once.
@@ -60,7 +59,7 @@ func tuneGC(ctx context.Context) {
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	before := debug.SetGCPercent(busyPercent)
 	defer debug.SetGCPercent(before)
-	if before != defaultPercent {
+	if before != busyPercent { // GOGC was set by whoever runs this process
 		return
 	}
 	tick := time.NewTicker(paceEvery)

@@ -10,9 +10,9 @@ func TestPace(t *testing.T) {
 		quiet, changed  bool
 	}{
 		{20 * mb, 10 * mb, false, false}, // the start
-		{21 * mb, 10 * mb, false, false}, // 12 MB a minute
-		{21*mb + mb/2, 10 * mb, true, true},
-		{22 * mb, 10 * mb, true, false},
+		{26 * mb, 10 * mb, false, false}, // 72 MB a minute
+		{30 * mb, 10 * mb, true, true},   // 48
+		{31 * mb, 10 * mb, true, false},
 		{60 * mb, 12 * mb, false, true},
 		{60 * mb, 12 * mb, true, true},
 	} {
