@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,16 +116,6 @@ func TestNowhereToKeep(t *testing.T) {
 	}
 	old.has(words("v1"))
 	equal(t, "rows of it", len(slices.DeleteFunc(w.api.RowsOf(chat), func(r fakeapi.Row) bool { return r.Content != words("v1") })), 1)
-}
-
-// shownOf counts the messages of one sender.
-func shownOf(frames []frame, name string) (n int) {
-	for _, f := range frames {
-		if f.typ() == "message" && strings.HasPrefix(f.str("data", "content"), words("%s ", name)) {
-			n++
-		}
-	}
-	return n
 }
 
 // TestRedisRestarts kills Redis, lets clients talk, and starts it empty within the five seconds that messages wait.
