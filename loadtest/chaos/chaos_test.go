@@ -56,13 +56,13 @@ func TestEverythingArrivesOnceThroughAnyCrash(t *testing.T) {
 	}
 }
 
-// A quarter of the clients speak the old protocol. Nothing is killed: what an old client has sent and an instance has
-// stored and not logged is found by the comparison with the API's history only, which takes half a minute.
+// Nothing is killed here. Clients of the old protocol are left to the command: what was served to one without a place may
+// come to it again in its replay, which its page skips by id and the checker counts.
 func TestEverythingArrivesOnceWhenShownBeforeItIsStored(t *testing.T) {
-	r := bounded(t, play.Options{Live: true, Old: 0.25, Schedule: schedule.Options{Duration: 5 * time.Second, Kinds: kinds(t,
+	r := bounded(t, play.Options{Live: true, Schedule: schedule.Options{Duration: 5 * time.Second, Kinds: kinds(t,
 		"restart,redis-cut,reply-lost,feed-cut,entry-lost,entry-doubled,entry-swapped,api-500,api-hang,commit-500,api-reject,client-drop,storm")}})
-	if r.Verdict.Stored < 200 || r.Verdict.SentByOld < 50 {
-		t.Errorf("only %d messages, and %d of old clients", r.Verdict.Stored, r.Verdict.SentByOld)
+	if r.Verdict.Stored < 200 {
+		t.Errorf("only %d messages", r.Verdict.Stored)
 	}
 }
 
