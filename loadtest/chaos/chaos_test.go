@@ -56,16 +56,6 @@ func TestEverythingArrivesOnceThroughAnyCrash(t *testing.T) {
 	}
 }
 
-// Nothing is killed here. Clients of the old protocol are left to the command: what was served to one without a place may
-// come to it again in its replay, which its page skips by id and the checker counts.
-func TestEverythingArrivesOnceWhenShownBeforeItIsStored(t *testing.T) {
-	r := bounded(t, play.Options{Live: true, Schedule: schedule.Options{Duration: 5 * time.Second, Kinds: kinds(t,
-		"restart,redis-cut,reply-lost,feed-cut,entry-lost,entry-doubled,entry-swapped,api-500,api-hang,commit-500,api-reject,client-drop,storm")}})
-	if r.Verdict.Stored < 200 {
-		t.Errorf("only %d messages", r.Verdict.Stored)
-	}
-}
-
 func kinds(t *testing.T, names string) []schedule.Kind {
 	t.Helper()
 	list, err := schedule.ParseKinds(names)
