@@ -16,36 +16,42 @@ type wake struct{}
 
 var wakeUp = &wake{}
 
-// alarm wakes actors: one ticker over slots, no timer each.
+// alarm wakes actors: one ticker over slots, no timer each. What is due is counted in ticks since it began, by the clock
+// and not by the ticker: one that is late, or leaves ticks out, must not wake an actor early, which would find nothing
+// due and set no alarm again.
 type alarm struct {
-	send func(pid *actor.PID)
-	stop chan struct{}
-	done chan struct{}
+	send  func(pid *actor.PID)
+	begun time.Time
+	stop  chan struct{}
+	done  chan struct{}
 
 	mu    sync.Mutex
-	now   int             // index of the current slot
-	slots [1024][]alarmed // slot i holds what is due when now reaches i, or a round later
+	now   int64           // the last tick that was handled
+	slots [1024][]alarmed // tick n is in slot n modulo their number
 }
 
 type alarmed struct {
-	pid    *actor.PID
-	rounds int
+	pid  *actor.PID
+	tick int64
 }
 
 func newAlarm(send func(pid *actor.PID)) *alarm {
-	a := &alarm{send: send, stop: make(chan struct{}), done: make(chan struct{})}
+	a := &alarm{send: send, begun: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	go a.run()
 	return a
 }
 
 // after wakes pid once, d from now, rounded up to the next tick.
 func (a *alarm) after(d time.Duration, pid *actor.PID) {
-	ticks := max(1, int((d+alarmTick-1)/alarmTick)+1)
+	tick := int64((time.Since(a.begun) + d + alarmTick - 1) / alarmTick)
 	a.mu.Lock()
-	slot := (a.now + ticks) % len(a.slots)
-	a.slots[slot] = append(a.slots[slot], alarmed{pid, (ticks - 1) / len(a.slots)})
+	tick = max(tick, a.now+1)
+	slot := a.slot(tick)
+	*slot = append(*slot, alarmed{pid, tick})
 	a.mu.Unlock()
 }
+
+func (a *alarm) slot(tick int64) *[]alarmed { return &a.slots[tick%int64(len(a.slots))] }
 
 func (a *alarm) run() {
 	defer close(a.done)
@@ -63,20 +69,23 @@ func (a *alarm) run() {
 	}
 }
 
-// tick moves to the next slot and returns who is due.
+// tick handles the ticks until now and returns who is due.
 func (a *alarm) tick() (due []*actor.PID) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.now = (a.now + 1) % len(a.slots)
-	var later []alarmed
-	for _, e := range a.slots[a.now] {
-		if e.rounds > 0 {
-			later = append(later, alarmed{e.pid, e.rounds - 1})
-			continue
+	for until := int64(time.Since(a.begun) / alarmTick); a.now < until; {
+		a.now++
+		slot := a.slot(a.now)
+		var later []alarmed
+		for _, e := range *slot {
+			if e.tick > a.now {
+				later = append(later, e)
+				continue
+			}
+			due = append(due, e.pid)
 		}
-		due = append(due, e.pid)
+		*slot = later
 	}
-	a.slots[a.now] = later
 	return due
 }
 
