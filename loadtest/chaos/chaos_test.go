@@ -12,6 +12,7 @@ import (
 
 	"eclipse/loadtest/chaos/internal/play"
 	"eclipse/loadtest/chaos/internal/schedule"
+	"eclipse/loadtest/internal/host"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -25,7 +26,7 @@ func bounded(t *testing.T, o play.Options) *play.Result {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
 	}
-	binary, err := build(t.Context(), t.TempDir())
+	binary, err := host.Build(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

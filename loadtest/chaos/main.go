@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"eclipse/loadtest/chaos/internal/play"
+	"eclipse/loadtest/internal/host"
 )
 
 const (
@@ -56,7 +55,7 @@ func (o *options) run(ctx context.Context, stderr io.Writer) (*play.Result, erro
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		if o.play.Router, err = build(ctx, dir); err != nil {
+		if o.play.Router, err = host.Build(ctx, dir); err != nil {
 			return nil, err
 		}
 	}
@@ -64,15 +63,6 @@ func (o *options) run(ctx context.Context, stderr io.Writer) (*play.Result, erro
 		o.play.Log = stderr
 	}
 	return play.Run(ctx, o.play)
-}
-
-// build builds the router from the module of the current directory.
-func build(ctx context.Context, dir string) (string, error) {
-	binary := filepath.Join(dir, "router")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "eclipse").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the router (run this in its directory, or give -router): %w\n%s", err, out)
-	}
-	return binary, nil
 }
 
 func (o *options) write(r *play.Result, stdout io.Writer) error {

@@ -37,7 +37,7 @@ func (c *Cluster) start(ctx context.Context, o RouterOptions) (err error) {
 	}
 	binary := o.Binary
 	if binary == "" {
-		if binary, err = build(ctx, c.dir); err != nil {
+		if binary, err = Build(ctx, c.dir); err != nil {
 			return err
 		}
 	}

@@ -45,7 +45,7 @@ func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) e
 	t.onStop(func() { _ = os.RemoveAll(dir) })
 	binary := o.Binary
 	if binary == "" {
-		if binary, err = build(ctx, dir); err != nil {
+		if binary, err = Build(ctx, dir); err != nil {
 			return err
 		}
 	}
@@ -131,8 +131,8 @@ func environment() []string {
 	return keep
 }
 
-// build builds the router from the module of the current directory.
-func build(ctx context.Context, dir string) (string, error) {
+// Build builds the router from the module of the current directory.
+func Build(ctx context.Context, dir string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return "", fmt.Errorf("finding the router's module (run this in its directory, or give -router): %w", err)

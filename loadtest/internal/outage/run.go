@@ -144,7 +144,7 @@ func (r *run) talk(ctx context.Context, all []phase, o *report.Outage, progress 
 	defer talker.Wait()
 	defer silence()
 	progress.Stage("warming up")
-	if err := wait(ctx, r.plan.Warmup); err != nil {
+	if err := pace.Wait(ctx, r.plan.Warmup); err != nil {
 		return err
 	}
 	for i, p := range all {
@@ -169,7 +169,7 @@ func (r *run) play(ctx context.Context, i int, p phase) (report.Phase, error) {
 		}
 	}
 	over := r.over()
-	if err := wait(ctx, p.lasts-time.Since(start)); err != nil {
+	if err := pace.Wait(ctx, p.lasts-time.Since(start)); err != nil {
 		return came, err
 	}
 	r.ledger.rest()
@@ -207,7 +207,7 @@ func (r *run) comeBack(ctx context.Context, p phase, over time.Time, came *repor
 		if came.StoredMs != nil && came.CaughtUpMs != nil {
 			return nil
 		}
-		if err := wait(ctx, pollTime); err != nil {
+		if err := pace.Wait(ctx, pollTime); err != nil {
 			return err
 		}
 	}
@@ -256,11 +256,11 @@ const echoTime = 300 * time.Millisecond
 // drain waits until nothing is on its way, or the patience is over, and listens a little longer.
 func (r *run) drain(ctx context.Context) error {
 	for end := time.Now().Add(r.plan.Patience); r.underway() && time.Now().Before(end); {
-		if err := wait(ctx, pollTime); err != nil {
+		if err := pace.Wait(ctx, pollTime); err != nil {
 			return err
 		}
 	}
-	return wait(ctx, echoTime)
+	return pace.Wait(ctx, echoTime)
 }
 
 func (r *run) underway() bool {
@@ -270,13 +270,4 @@ func (r *run) underway() bool {
 		}
 	}
 	return false
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/pace"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/work"
@@ -60,7 +61,7 @@ func (s *Stage) account(done []*work.Done, took time.Duration, cpu *float64) err
 // Weigh lets the server settle and reads its memory.
 func (s *Stage) Weigh(ctx context.Context) error {
 	s.log.stage("letting memory settle")
-	if err := wait(ctx, s.Plan.Settle); err != nil {
+	if err := pace.Wait(ctx, s.Plan.Settle); err != nil {
 		return err
 	}
 	u, err := s.usage(ctx)
@@ -91,7 +92,7 @@ func (s *Stage) Hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, s.Plan.Hold); err != nil {
+	if err := pace.Wait(ctx, s.Plan.Hold); err != nil {
 		return err
 	}
 	after, err := s.usage(ctx)
@@ -111,7 +112,7 @@ func (s *Stage) quiet(ctx context.Context, note func(*report.Quiet, int64)) erro
 		return nil
 	}
 	s.log.stage("holding still")
-	if err := wait(ctx, s.Plan.Hold); err != nil {
+	if err := pace.Wait(ctx, s.Plan.Hold); err != nil {
 		return err
 	}
 	u, err := s.usage(ctx)

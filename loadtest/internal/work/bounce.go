@@ -5,6 +5,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"eclipse/loadtest/internal/pace"
 )
 
 // bounce drops sockets and waits until they are back. Only as many as there are dialers dial at once.
@@ -17,7 +19,7 @@ func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 	for i, s := range leavers {
 		due := b.Spread * time.Duration(i) / time.Duration(len(leavers))
 		all.Go(func() {
-			if !nap(ctx, due) {
+			if pace.Wait(ctx, due) != nil {
 				return
 			}
 			dropped := time.Now()
@@ -84,7 +86,7 @@ func (s *socket) comeBack(ctx context.Context) bool {
 			break
 		}
 		w.meter.count(w.meter.refusals, dialName(err))
-		if time.Now().After(end) || !nap(ctx, comeBackPause) {
+		if time.Now().After(end) || pace.Wait(ctx, comeBackPause) != nil {
 			s.chat.leave(s.index)
 			return false
 		}
@@ -112,18 +114,6 @@ func (c *chat) unacked(sender int) (list []uint32) {
 		}
 	}
 	return list
-}
-
-// nap waits, false when ctx ends first.
-func nap(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // back counts a socket that has come back.

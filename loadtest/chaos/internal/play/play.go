@@ -18,6 +18,7 @@ import (
 	"eclipse/loadtest/chaos/internal/schedule"
 	"eclipse/loadtest/chaos/internal/timing"
 	"eclipse/loadtest/chaos/internal/world"
+	"eclipse/loadtest/internal/pace"
 )
 
 // Options of a run.
@@ -213,16 +214,7 @@ func (p *play) wait(ctx context.Context, within time.Duration, condition func() 
 }
 
 // pause is false when the context ends first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+func pause(ctx context.Context, d time.Duration) bool { return pace.Wait(ctx, d) == nil }
 
 func (p *play) say(format string, args ...any) {
 	line := fmt.Sprintf("%8.3fs "+format+"\n", append([]any{p.door.Now().Seconds()}, args...)...)
