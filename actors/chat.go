@@ -188,18 +188,6 @@ func (c *chat) welcome(m *member) {
 	}
 }
 
-// unaskedReplay is the way back of an old client, nil if there is nothing that it may have missed: it cannot ask, does
-// not load its history again, and skips what it shows.
-func (c *chat) unaskedReplay(m *member, now time.Time) *replay {
-	cfg := &c.router.cfg
-	if m.v1 || !m.primary || cfg.ReplayAge <= 0 || cfg.ReplayMax <= 0 || c.sequence.last == 0 {
-		return nil
-	}
-	from := c.sequence.position()
-	from.Offset -= min(from.Offset, uint64(cfg.ReplayMax))
-	return &replay{from: from, unasked: true, since: now.Add(-cfg.ReplayAge)}
-}
-
 func (c *chat) onResubscribed(connection uint64) {
 	if m := c.members.find(connection); m != nil {
 		c.control(m, wire.Subscribed(c.id, time.Now(), c.state()))

@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"time"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"eclipse/actors/messages"
@@ -19,19 +17,6 @@ type member struct {
 	agent    bool // it joined as agent
 	replay   *replay
 	profile  *profile // live delivery: who its messages are shown to be from
-}
-
-// replay is a member's way back to the present: while it lasts, sequenced frames reach the member only through it.
-type replay struct {
-	from wire.Position // the last entry that the member has
-	sent int
-	lost bool // some entries are gone for good
-
-	unasked bool // the member is an old client: it gets what is younger than since, and hears no word about it
-	since   time.Time
-
-	failures int  // reads of the log in a row that brought it no further
-	ahead    bool // the member has seen more than this instance, which reads the log first
 }
 
 // role is what the others see a member as.
@@ -102,14 +87,4 @@ func (ms members) anonymous() bool {
 		}
 	}
 	return false
-}
-
-// tooOld tells whether a frame is older than what an old client is sent unasked. One that does not say when it was made
-// is sent.
-func (r *replay) tooOld(payload []byte) bool {
-	if !r.unasked {
-		return false
-	}
-	at, ok := wire.MadeAt(payload)
-	return ok && at.Before(r.since)
 }
