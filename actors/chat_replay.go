@@ -55,7 +55,7 @@ func (c *chat) onResume(r *messages.Resume) {
 		c.router.metrics.Drop(metrics.DropNotMember)
 		return
 	}
-	running := m.replay != nil
+	running := m.replay != nil && !m.replay.ahead // a read for it is under way, and its answer goes on with this one
 	m.replay = &replay{from: wire.Position{Epoch: r.Epoch, Offset: r.Offset}}
 	if m.welcomed && !running {
 		c.readFor(m)

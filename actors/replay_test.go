@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,5 +90,32 @@ func TestOldClientsHearOfNoFailure(t *testing.T) {
 		if n := c.count("message_failed"); n != 0 {
 			t.Errorf("%d failures told", n)
 		}
+	}
+}
+
+// A client that asks again while its first replay waits for the log gets the second one.
+func TestResumeAgainWhileTheLogIsAway(t *testing.T) {
+	log := newHooked(t)
+	var away atomic.Bool
+	var reads atomic.Int32
+	log.read = func(ctx context.Context, after chatlog.Position) (chatlog.Page, error) {
+		if reads.Add(1); away.Load() {
+			return chatlog.Page{}, errAway
+		}
+		return log.Memory.Read(ctx, "c1", after, readMax)
+	}
+	f := log.start(t, patient(), newAPI())
+	f.logged("c1", "a", time.Minute)
+	c := f.connect("c1", "u1", signedIn, part2)
+	away.Store(true)
+	resume := wire.ClientFrame{Kind: wire.KindResume}
+	c.Handle(resume)
+	eventually(t, "the log is asked in vain, for the member and for the chat", func() bool { return reads.Load() >= 2 })
+	f.chatPID("c1") // both answers have been handled when it answers
+	c.Handle(resume)
+	away.Store(false)
+	c.hears("resumed", 1)
+	if got := c.contents(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("heard %q", got)
 	}
 }
