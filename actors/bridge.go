@@ -184,7 +184,7 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.runSubscribe()
 	case *unsubscribe:
 		if b.subs.remove(m.chatID, m.pid) {
-			delete(b.leases, m.chatID) // what it has left behind is posted by whoever finds it
+			b.dropLease(m.chatID)
 		}
 		b.runSubscribe()
 	case *subscribedDone:

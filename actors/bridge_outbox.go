@@ -17,7 +17,6 @@ import (
 const (
 	maxClaims  = 16 // under way at once
 	maxOrphans = 64 // taken over in one go
-	maxRenewed = 512
 )
 
 // Messages to the bridge about the outbox.
@@ -58,19 +57,28 @@ func step(r *messages.AppendRequest) chatlog.Append {
 
 // noteLease keeps the leases that this instance holds, for chats that are here. since is when the store was asked.
 func (b *bridge) noteLease(chatID string, fence uint64, left int, since time.Time) {
-	defer func() { b.router.metrics.OutboxLeases.Set(float64(len(b.leases))) }()
 	if fence == 0 || left == 0 || b.subs.chats[chatID] == nil {
-		delete(b.leases, chatID)
+		b.dropLease(chatID)
 		return
 	}
-	if len(b.leases) == 0 {
+	if b.leases == nil {
 		b.leases = make(map[string]uint64)
+	}
+	none := len(b.leases) == 0
+	if none {
 		b.renewNext(since)
 	}
-	if len(b.leases) == 0 || !b.lapsed(time.Now()) {
+	if none || !b.lapsed(time.Now()) {
 		b.leasedSince(since)
 	}
 	b.leases[chatID] = fence
+	b.router.metrics.OutboxLeases.Set(float64(len(b.leases)))
+}
+
+// dropLease forgets a lease; whoever finds the chat's queue may take it.
+func (b *bridge) dropLease(chatID string) {
+	delete(b.leases, chatID)
+	b.router.metrics.OutboxLeases.Set(float64(len(b.leases)))
 }
 
 // leasedSince: all leases that are held now were ours at a time. Until they may have run out persistence posts for them.
@@ -147,7 +155,7 @@ func (b *bridge) keepLeases(now time.Time) {
 		var kept []bool
 		for rest := leases; len(rest) > 0; rest = leases[len(kept):] {
 			ctx, cancel := b.call()
-			some, err := b.router.deps.Outbox.Renew(ctx, rest[:min(len(rest), maxRenewed)])
+			some, err := b.router.deps.Outbox.Renew(ctx, rest[:min(len(rest), chatlog.MaxChats)])
 			cancel()
 			if err != nil {
 				return &renewed{leases: leases, kept: kept, err: err}
@@ -167,8 +175,7 @@ func (b *bridge) onRenewed(r *renewed) {
 	}
 	for i, kept := range r.kept {
 		if l := r.leases[i]; !kept && b.leases[l.ChatID] == l.Fence {
-			delete(b.leases, l.ChatID)
-			b.router.metrics.OutboxLeases.Set(float64(len(b.leases)))
+			b.dropLease(l.ChatID)
 			if sub := b.subs.chats[l.ChatID]; sub != nil {
 				b.router.send(sub.pid, &leaseLost{l.Fence})
 			}

@@ -15,9 +15,8 @@ type history struct {
 	last   string // id of the last message that the API told, or that the log had
 	lost   bool   // the API does not have what the log had last, such as one that was shown and then refused
 	asking bool
-	idle   int // rounds in a row that brought nothing and in which nothing was delivered
-	at     uint64
-	epoch  string
+	idle   int           // rounds in a row that brought nothing and in which nothing was delivered
+	at     wire.Position // of the chat in the last round
 }
 
 const (
@@ -55,8 +54,8 @@ func (c *chat) reconcile() {
 
 // due tells whether this round is one of the chat's.
 func (h *history) due(at wire.Position) bool {
-	if at.Offset != h.at || at.Epoch != h.epoch {
-		h.at, h.epoch, h.idle = at.Offset, at.Epoch, 0
+	if at != h.at {
+		h.at, h.idle = at, 0
 	}
 	h.idle++
 	return h.idle <= historyIdle || h.idle%historyRest == 0

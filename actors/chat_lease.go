@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"eclipse/actors/messages"
 	"eclipse/internal/wire"
 )
@@ -116,7 +118,7 @@ func (c *chat) returned(s *save) {
 	}
 	s.elsewhere = false
 	if s.batchOnly {
-		s.request = copyOf(s.request)
+		s.request = proto.CloneOf(s.request)
 		s.request.BatchOnly = true
 		return
 	}
@@ -159,8 +161,7 @@ func (c *chat) feed() {
 func (c *chat) takeBack(before []*save) {
 	for _, s := range c.saves.each(func(s *save) bool { return s.handed && (s.accepted || s.entering) }) {
 		if !slices.Contains(before, s) {
-			c.router.persistence.send(&withdraw{c.id, s.key})
-			s.handed, s.posted = false, false
+			c.recall(s)
 		}
 	}
 }
@@ -197,12 +198,18 @@ func (c *chat) lose() {
 	c.wakeIn(c.router.cfg.AcceptCheck)
 }
 
-// withdraw leaves a message to others. It is taken back from persistence, unless a call is under way.
-func (c *chat) withdraw(s *save) {
+// recall takes a message back from persistence; a call that is under way is not repeated.
+func (c *chat) recall(s *save) {
 	if s.handed {
 		c.router.persistence.send(&withdraw{c.id, s.key})
 	}
-	s.handed, s.posted, s.elsewhere = false, false, true
+	s.handed, s.posted = false, false
+}
+
+// withdraw leaves a message to others.
+func (c *chat) withdraw(s *save) {
+	c.recall(s)
+	s.elsewhere = true
 	if next := c.saves.next(s); next != nil {
 		c.hand(next)
 	}

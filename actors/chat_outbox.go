@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"eclipse/actors/messages"
 	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
@@ -13,9 +15,7 @@ import (
 // as accepted. What is stored, or refused for good, leaves it, and every socket that waits is told, on any instance.
 
 // accepts tells whether a message that is acknowledged as accepted would survive a crash now.
-func (c *chat) accepts() bool {
-	return c.router.durable && c.router.cfg.AcceptPatience > 0 && !c.router.logDown.Load()
-}
+func (c *chat) accepts() bool { return c.router.accepts() && !c.router.logDown.Load() }
 
 // enter lets a message into the outbox; onEntered takes the answer. Again for one that is in it: that tells what has
 // become of it.
@@ -41,7 +41,7 @@ func isEntering(s *save) bool { return s.entering }
 
 // queued is what the outbox keeps of a message: what any instance needs to post it.
 func (c *chat) queued(s *save) *messages.PersistRequest {
-	q := copyOf(s.request)
+	q := proto.CloneOf(s.request)
 	q.Accepted = true
 	s.batchOnly = s.batchOnly || q.BatchOnly || c.router.route.Load() == routeBatch
 	q.BatchOnly = s.batchOnly
@@ -49,15 +49,6 @@ func (c *chat) queued(s *save) *messages.PersistRequest {
 		q.NotBefore = s.handedAt.Add(c.router.cfg.SaveTimeout).UnixMilli()
 	}
 	return q
-}
-
-// copyOf copies a request: persistence may read the one that it was given.
-func copyOf(r *messages.PersistRequest) *messages.PersistRequest {
-	return &messages.PersistRequest{
-		ChatId: r.ChatId, Id: r.Id, ClientMessageId: r.ClientMessageId, Content: r.Content, Role: r.Role, UserId: r.UserId,
-		SentAt: r.SentAt, Key: r.Key, Accepted: r.Accepted, BatchOnly: r.BatchOnly, Live: r.Live,
-		AfterEpoch: r.AfterEpoch, AfterOffset: r.AfterOffset, NotBefore: r.NotBefore,
-	}
 }
 
 // outsideOutbox tells whether a message is on its way with no durable place.

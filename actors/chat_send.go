@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"eclipse/actors/messages"
 	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
@@ -136,7 +138,7 @@ func (c *chat) hand(s *save) {
 		s.request.AfterEpoch, s.request.AfterOffset = c.sequence.epoch, c.sequence.last
 	}
 	if held := c.outbox.holds(s); held != s.request.Accepted { // what is not ours to post is asked about once
-		s.request = copyOf(s.request)
+		s.request = proto.CloneOf(s.request)
 		s.request.Accepted = held
 	}
 	c.router.persistence.request(s.request, c.self)
@@ -234,7 +236,7 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 	}
 	s.handed = false
 	if r.Request.BatchOnly && !s.request.BatchOnly { // the batch route was tried
-		s.request = copyOf(s.request)
+		s.request = proto.CloneOf(s.request)
 		s.request.BatchOnly = true
 	}
 	switch e := persistError(r); {

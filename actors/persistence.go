@@ -17,7 +17,8 @@ import (
 // free and the breaker lets it, the chats that have waited longest go into one batch, so that the first message goes at
 // once and the rest gather while calls are in flight. Where the API lacks the batch route each chat's oldest save goes
 // by the old route. What may safely be tried again is, until the save's patience is over; then its chat is told. An
-// accepted save is tried for as long as it takes. Calls run in goroutines. It never gives up asking an API that is down, with or without saves.
+// accepted save is tried for as long as it takes. Calls run in goroutines. It never gives up asking an API that is down,
+// with or without saves.
 type persistence struct {
 	router  *Router
 	self    *actor.PID
@@ -113,7 +114,7 @@ func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 		s.expires = now.Add(p.router.cfg.SavePatience)
 		// Where nothing is accepted, an outage that has outlasted the patience is not waited for again: the sender is told
 		// at once. Otherwise the message keeps its place here until it has one in the outbox.
-		if !p.accepts() && p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
+		if !p.router.accepts() && p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
 			p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
 			return
 		}
@@ -214,9 +215,6 @@ func (p *persistence) heldUntil(s *queued, now time.Time) (until time.Time) {
 	}
 	return until
 }
-
-// accepts tells whether messages that wait for long go into the outbox.
-func (p *persistence) accepts() bool { return p.router.durable && p.router.cfg.AcceptPatience > 0 }
 
 func (p *persistence) onCalled(c *called) {
 	now := time.Now()

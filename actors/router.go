@@ -127,6 +127,9 @@ func (r *Router) logFull() bool {
 	return r.logging.Load() >= int64(r.cfg.MaxAppends) || r.loggingBytes.Load() >= maxLogBytes
 }
 
+// accepts tells whether messages that the API does not store in time go into the outbox.
+func (r *Router) accepts() bool { return r.durable && r.cfg.AcceptPatience > 0 }
+
 // maxAcceptedBytes bounds the contents of the accepted messages that are kept here until they are stored.
 const maxAcceptedBytes = 64 << 20
 

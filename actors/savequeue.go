@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"eclipse/actors/messages"
 	"eclipse/internal/nextapi"
@@ -58,7 +59,7 @@ func (s *queued) told() *messages.PersistRequest {
 	if s.batchOnly() == s.request.BatchOnly {
 		return s.request
 	}
-	r := copyOf(s.request)
+	r := proto.CloneOf(s.request)
 	r.BatchOnly = true
 	return r
 }
@@ -84,18 +85,6 @@ func (q *saveQueue) push(s *queued) bool {
 	return true
 }
 
-// find returns the place of a save among those of its chat that wait and are not under way, -1 = it is not there.
-func (q *saveQueue) find(chatID, key string) (c *chatQueue, at int) {
-	if c = q.chats[chatID]; c != nil {
-		for i := c.inFlight; i < len(c.waiting); i++ {
-			if c.waiting[i].request.Key == key {
-				return c, i
-			}
-		}
-	}
-	return nil, -1
-}
-
 // keep has a save tried until the API has the last word.
 func (q *saveQueue) keep(chatID, key string) {
 	if c := q.chats[chatID]; c != nil {
@@ -118,12 +107,15 @@ func (q *saveQueue) withdraw(chatID, key string) {
 	for _, s := range c.waiting[:c.inFlight] {
 		s.given = s.given || s.request.Key == key
 	}
-	if c, i := q.find(chatID, key); c != nil {
-		q.forget(c.waiting[i])
-		c.waiting = slices.Delete(c.waiting, i, i+1)
-		if len(c.waiting) == 0 && !c.listed {
-			delete(q.chats, chatID)
+	for i := c.inFlight; i < len(c.waiting); i++ {
+		if c.waiting[i].request.Key == key {
+			q.forget(c.waiting[i])
+			c.waiting = slices.Delete(c.waiting, i, i+1)
+			break
 		}
+	}
+	if len(c.waiting) == 0 && !c.listed {
+		delete(q.chats, chatID)
 	}
 }
 
