@@ -64,11 +64,8 @@ func (b *bridge) noteLease(chatID string, fence uint64, left int, since time.Tim
 	if b.leases == nil {
 		b.leases = make(map[string]uint64)
 	}
-	none := len(b.leases) == 0
-	if none {
+	if len(b.leases) == 0 {
 		b.renewNext(since)
-	}
-	if none || !b.lapsed(time.Now()) {
 		b.leasedSince(since)
 	}
 	b.leases[chatID] = fence
