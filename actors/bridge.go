@@ -31,8 +31,7 @@ type bridge struct {
 	publications []chatlog.Publication
 	publishing   bool
 
-	reads   []read
-	reading int
+	reads turnstile[read]
 
 	feed        chatlog.Feed
 	dialing     bool
@@ -48,13 +47,12 @@ type bridge struct {
 	pending     atomic.Int64 // payloads between the feed and Receive
 	pendingSize atomic.Int64 // and their bytes
 
-	leases     map[string]uint64 // fences of the leases that this instance holds, by chat
-	renewing   bool
-	renewAt    time.Time
-	claims     []claimOf
-	claimsMade int // under way
-	orphansAt  time.Time
-	searching  bool
+	leases    map[string]uint64 // fences of the leases that this instance holds, by chat
+	renewing  bool
+	renewAt   time.Time
+	claims    turnstile[claimOf]
+	orphansAt time.Time
+	searching bool
 
 	tickAt    time.Time
 	checking  bool
@@ -166,12 +164,12 @@ func (b *bridge) Receive(ctx actor.Context) {
 	case *publishDone:
 		b.onPublishDone(m)
 	case *messages.ReadRequest:
-		b.reads = append(b.reads, read{m, ctx.Sender()})
+		b.reads.push(read{m, ctx.Sender()})
 		b.runReads()
 	case *readDone:
 		b.onReadDone(m)
 	case *claim:
-		b.claims = append(b.claims, claimOf{chatID: m.chatID, from: ctx.Sender()})
+		b.claims.push(claimOf{chatID: m.chatID, from: ctx.Sender()})
 		b.runClaims()
 	case *claimDone:
 		b.onClaimDone(m)

@@ -209,10 +209,7 @@ func (b *bridge) onPublishDone(d *publishDone) {
 }
 
 func (b *bridge) runReads() {
-	for b.reading < maxReads && len(b.reads) > 0 {
-		r := b.reads[0]
-		b.reads = b.reads[1:]
-		b.reading++
+	for r, ok := b.reads.next(maxReads); ok; r, ok = b.reads.next(maxReads) {
 		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
 			defer cancel()
@@ -233,7 +230,7 @@ func (b *bridge) read(ctx context.Context, r read) *readDone {
 }
 
 func (b *bridge) onReadDone(d *readDone) {
-	b.reading--
+	b.reads.ended()
 	result := &messages.ReadResult{Request: d.read.request, Failed: d.err != nil, Gap: d.page.Gap, Epoch: d.page.Head.Epoch, Head: d.page.Head.Offset}
 	for _, e := range d.page.Entries {
 		result.Entries = append(result.Entries, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload})

@@ -89,10 +89,7 @@ func (b *bridge) leasedSince(at time.Time) {
 func (b *bridge) lapsed(now time.Time) bool { return now.UnixNano() > b.router.leasedUntil.Load() }
 
 func (b *bridge) runClaims() {
-	for b.claimsMade < maxClaims && len(b.claims) > 0 {
-		of := b.claims[0]
-		b.claims = b.claims[1:]
-		b.claimsMade++
+	for of, ok := b.claims.next(maxClaims); ok; of, ok = b.claims.next(maxClaims) {
 		of.since = time.Now()
 		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
@@ -122,7 +119,7 @@ func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
 }
 
 func (b *bridge) onClaimDone(d *claimDone) {
-	b.claimsMade--
+	b.claims.ended()
 	if d.result.fence > b.leases[d.of.chatID] { // one that found nothing may be older than a lease that a step took
 		b.noteLease(d.of.chatID, d.result.fence, d.result.left, d.of.since)
 	}

@@ -32,7 +32,7 @@ type persistence struct {
 	probeAt time.Time // when the API is asked for the batch route (again), zero = not at all
 	wakeAt  time.Time
 	users   users
-	gaps    gaps
+	gaps    turnstile[gap]
 }
 
 // Which of its routes the API stores by.

@@ -10,13 +10,7 @@ import (
 	"eclipse/internal/nextapi"
 )
 
-// gaps are the questions to the API about what the logs of chats may lack: a few at once, the rest waits. Persistence
-// owns them.
-type gaps struct {
-	waiting []gap
-	calls   int
-}
-
+// gap is a question to the API about what the log of a chat may lack.
 type gap struct {
 	question *reconcile
 	from     *actor.PID
@@ -51,15 +45,12 @@ func (p *persistence) onReconcile(q *reconcile, from *actor.PID) {
 		p.router.send(from, &reconciled{after: q.after})
 		return
 	}
-	p.gaps.waiting = append(p.gaps.waiting, gap{q, from})
+	p.gaps.push(gap{q, from})
 	p.askHistory()
 }
 
 func (p *persistence) askHistory() {
-	for p.gaps.calls < maxGaps && len(p.gaps.waiting) > 0 {
-		of := p.gaps.waiting[0]
-		p.gaps.waiting = p.gaps.waiting[1:]
-		p.gaps.calls++
+	for of, ok := p.gaps.next(maxGaps); ok; of, ok = p.gaps.next(maxGaps) {
 		p.router.outside(p.self, func() any {
 			ctx, cancel := context.WithTimeout(p.ctx, userTimeout)
 			defer cancel()
@@ -77,7 +68,7 @@ func (p *persistence) askHistory() {
 }
 
 func (p *persistence) onHistory(h *historyFound) {
-	p.gaps.calls--
+	p.gaps.ended()
 	p.router.metrics.APICall(metrics.RouteHistory, uint8(h.result.Class), h.took)
 	if h.result.Class == nextapi.Missing {
 		p.router.noHistory.Store(time.Now().Add(probeBatchEvery).Unix())

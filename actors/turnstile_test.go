@@ -1,0 +1,30 @@
+package actors
+
+import "testing"
+
+func TestTurnstile(t *testing.T) {
+	var line turnstile[int]
+	for i := range 5 {
+		line.push(i)
+	}
+	for i := range 3 {
+		if v, ok := line.next(3); !ok || v != i {
+			t.Fatalf("%d: %d, %v", i, v, ok)
+		}
+	}
+	if v, ok := line.next(3); ok {
+		t.Fatalf("%d is let in past the bound", v)
+	}
+	line.ended()
+	if v, ok := line.next(3); !ok || v != 3 {
+		t.Fatalf("%d, %v after one has ended", v, ok)
+	}
+	line.ended()
+	line.ended()
+	if v, ok := line.next(3); !ok || v != 4 {
+		t.Fatalf("%d, %v", v, ok)
+	}
+	if _, ok := line.next(3); ok || line.underway != 2 {
+		t.Errorf("one came out of nothing, %d under way", line.underway)
+	}
+}
