@@ -99,7 +99,7 @@ func New(cfg config.Config, o Options) (a *App, err error) {
 func openStore(cfg *config.Config, log *slog.Logger) (store, error) {
 	o := chatlog.Options{Window: cfg.LogWindow}
 	if cfg.Redis() == "" {
-		return openDisk(filepath.Join(cfg.DataDir, "router.db"), o, log)
+		return openDisk(cfg.LogFile(), o, log)
 	}
 	r, err := chatlog.NewRedis(chatlog.RedisOptions{URL: cfg.Redis().Reveal(), Options: o, ClientName: "eclipse", Logger: log})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -92,6 +93,9 @@ func (c *Config) JWTSecrets() []string {
 	}
 	return secrets
 }
+
+// LogFile is where log and outbox are kept when there is no Redis.
+func (c *Config) LogFile() string { return filepath.Join(c.DataDir, "router.db") }
 
 // Redis is the address of the Redis that joins the instances, empty when there is none. An Upstash database is
 // reached as user default with its token as the password, over TLS on port 6379 of the REST address's host.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 
 	"eclipse/internal/chatlog"
 	"eclipse/internal/config"
@@ -35,7 +34,7 @@ func openStore(ctx context.Context, cfg *config.Config, stderr io.Writer) (store
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	o := chatlog.Options{Window: cfg.LogWindow}
 	if cfg.Redis() == "" {
-		return visitFile(filepath.Join(cfg.DataDir, "router.db"), o, log)
+		return visitFile(cfg.LogFile(), o, log)
 	}
 	return dialRedis(ctx, cfg.Redis(), chatlog.RedisOptions{Options: o, ClientName: "eclipse-outbox", Logger: log})
 }
