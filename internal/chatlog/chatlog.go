@@ -43,7 +43,7 @@ type Append struct {
 type Appended struct {
 	Position Position
 	Repeat   bool        // the key was known: Position is the entry that has it, nothing was logged or published
-	Payload  []byte      // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window, or without a Body
+	Payload  []byte      // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window
 	Outbox   OutboxState // after the step; only of steps with Queue or Done
 	Err      error       // this append failed (the others may have succeeded); the outcome is unknown unless errors.Is(Err, ErrRefused)
 }
