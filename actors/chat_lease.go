@@ -98,6 +98,7 @@ func (c *chat) take(item claimedItem) *save {
 		s = c.adopted(item.request)
 	}
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
+	s.reentered = s.reentered || item.request.Reentered
 	if !s.handed && s != c.saves.turn && !slices.Contains(c.saves.queue, s) {
 		s.posted = false // whatever became of it, it is queued still
 	}
@@ -142,6 +143,11 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
 // that it has not is taken back first.
 func (c *chat) feed() {
+	if time.Now().Before(c.outbox.settles) {
+		c.claimAt = c.outbox.settles
+		c.wakeIn(time.Until(c.claimAt))
+		return
+	}
 	next := slices.Clone(c.outbox.next())
 	for i, s := range next {
 		if s.posted {
@@ -181,7 +187,7 @@ func (c *chat) onQueueHead(queued bool) {
 	case queued: // under a lease of ours too: whatever was forgotten here is listed again
 		c.outbox.left = max(c.outbox.left, 1)
 		c.claim()
-	case c.outbox.fence == 0:
+	case c.outbox.fence == 0 && !time.Now().Before(c.outbox.settles):
 		c.outbox.left = len(c.saves.each(isAccepted))
 	}
 }

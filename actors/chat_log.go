@@ -30,6 +30,9 @@ func (c *chat) send(p *pendingAppend) {
 
 // onStep takes the answer to a step of log and outbox.
 func (c *chat) onStep(r *messages.AppendResult) {
+	if c.ready && r.Epoch > c.sequence.epoch && len(r.Request.Body) == 0 {
+		c.restart(r.Epoch)
+	}
 	fenced := r.Request.Done != nil && !c.onLeft(r)
 	p := c.appends.find(r.Request.Key)
 	switch {

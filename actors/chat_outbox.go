@@ -32,7 +32,7 @@ func (c *chat) enter(s *save) {
 	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
 	c.router.bridge.request(&messages.AppendRequest{
 		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
-		Notice: wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance}.Encode(), // so that new ones wait behind it everywhere
+		Notice: wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch}.Encode(), // so that new ones wait behind it everywhere
 	}, c.self)
 }
 
@@ -42,7 +42,7 @@ func isEntering(s *save) bool { return s.entering }
 // queued is what the outbox keeps of a message: what any instance needs to post it.
 func (c *chat) queued(s *save) *messages.PersistRequest {
 	q := proto.CloneOf(s.request)
-	q.Accepted = true
+	q.Accepted, q.Reentered = true, s.reentered
 	s.batchOnly = s.batchOnly || q.BatchOnly || c.router.route.Load() == routeBatch
 	q.BatchOnly = s.batchOnly
 	if s.handed && !q.BatchOnly { // a call of the old route may be under way for so long
@@ -212,6 +212,9 @@ func (c *chat) onNotice(n wire.Notice) {
 		return
 	}
 	if n.Type == wire.TypeOutboxQueued {
+		if c.ready && n.Epoch > c.sequence.epoch { // that instance enters anew what it has; ours belongs among it
+			c.restart(n.Epoch)
+		}
 		c.outbox.left = max(c.outbox.left, 1)
 		if c.outbox.whole = false; c.outbox.fence != 0 {
 			c.claim()
@@ -286,13 +289,21 @@ func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
 	}
 }
 
-// enterAnew lets everything in again that was accepted here: the outbox was lost with the log.
+// enterAnew lets everything in again that was accepted here: the outbox was lost with the log. Other instances do the same
+// with theirs, and one sender may have been at several, so nothing is posted until all have had time for it.
 func (c *chat) enterAnew() {
+	known := c.outbox.left
 	c.outbox.lose()
 	accepted := c.saves.each(isAccepted)
-	c.outbox.left = len(accepted)
+	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 {
+		return
+	}
+	c.outbox.settles = time.Now().Add(c.router.cfg.ReenterPatience)
+	c.claimAt = c.outbox.settles
+	c.wakeIn(c.router.cfg.ReenterPatience)
 	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
+		s.reentered = true
 		c.enter(s)
 	}
 }

@@ -1,6 +1,10 @@
 package actors
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // outbox is what a chat knows of its queue of accepted messages. It is plain data: the chat tells it what the store
 // answered and does what it says.
@@ -13,6 +17,7 @@ type outbox struct {
 	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
 	leaving map[string]bool // keys of those whose step out of the queue is under way
 	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
+	settles time.Time       // the queue was lost: until then other instances may enter again what comes before ours
 
 	claiming bool   // a claim is under way
 	asked    uint64 // the lease that was held when it was asked for
@@ -35,6 +40,8 @@ func (o *outbox) hold(s *save) bool {
 		return false
 	case slices.Contains(o.held, s):
 		return known == o.left
+	case s.reentered: // its place is among those of other instances
+		return false
 	case o.left == 1:
 		o.whole = true // it is alone
 	}
@@ -44,11 +51,15 @@ func (o *outbox) hold(s *save) bool {
 	return o.whole
 }
 
-// list takes the front of the queue as the store told it. What was at hand and is not listed has entered since the store
+// list takes the front of the queue as the store told it; what instances have entered again, each in its own order, goes
+// by the time at which it was sent. What was at hand and is not listed has entered since the store
 // was asked, or has left: then it is asked again.
 func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)
+	}
+	if slices.ContainsFunc(front, func(s *save) bool { return s.reentered }) {
+		slices.SortStableFunc(front, func(a, b *save) int { return cmp.Compare(a.request.SentAt, b.request.SentAt) })
 	}
 	o.held = front
 	o.whole = !again && len(o.held)+len(o.leaving) == left

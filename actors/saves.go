@@ -39,6 +39,7 @@ type save struct {
 	entering  bool      // a step that lets it into the outbox is under way
 	enteredAt time.Time // when the last such step began
 	accepted  bool      // it stands in the outbox, and its senders know
+	reentered bool      // it stood in one that was lost
 
 	batchOnly bool          // others must not store it by the old route: it was handed while there was the batch route
 	elsewhere bool          // another instance may have posted it, or a call of ours whose answer nobody took

@@ -459,6 +459,7 @@ type PersistRequest struct {
 	AfterEpoch    string `protobuf:"bytes,12,opt,name=after_epoch,json=afterEpoch,proto3" json:"after_epoch,omitempty"` // the log's head before it was first posted; what the old API published of it comes later
 	AfterOffset   uint64 `protobuf:"varint,13,opt,name=after_offset,json=afterOffset,proto3" json:"after_offset,omitempty"`
 	NotBefore     int64  `protobuf:"varint,14,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"` // Unix milliseconds: until then a call of the old route may be under way
+	Reentered     bool   `protobuf:"varint,15,opt,name=reentered,proto3" json:"reentered,omitempty"`                  // its queue was lost, and an instance that knew it let it in again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -589,6 +590,13 @@ func (x *PersistRequest) GetNotBefore() int64 {
 		return x.NotBefore
 	}
 	return 0
+}
+
+func (x *PersistRequest) GetReentered() bool {
+	if x != nil {
+		return x.Reentered
+	}
+	return false
 }
 
 // PersistResult is the outcome of one PersistRequest.
@@ -1462,7 +1470,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x06Resume\x12'\n" +
 	"\x06sender\x18\x01 \x01(\v2\x0f.eclipse.SenderR\x06sender\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
-	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\x89\x03\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"\xa7\x03\n" +
 	"\x0ePersistRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12*\n" +
@@ -1481,7 +1489,8 @@ const file_messages_proto_rawDesc = "" +
 	"afterEpoch\x12!\n" +
 	"\fafter_offset\x18\r \x01(\x04R\vafterOffset\x12\x1d\n" +
 	"\n" +
-	"not_before\x18\x0e \x01(\x03R\tnotBefore\"\xe1\x02\n" +
+	"not_before\x18\x0e \x01(\x03R\tnotBefore\x12\x1c\n" +
+	"\treentered\x18\x0f \x01(\bR\treentered\"\xe1\x02\n" +
 	"\rPersistResult\x121\n" +
 	"\arequest\x18\x01 \x01(\v2\x17.eclipse.PersistRequestR\arequest\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.eclipse.PersistResult.OutcomeR\aoutcome\x12\x0e\n" +

@@ -19,6 +19,7 @@ const (
 type Notice struct {
 	Type   string // one of the three
 	Origin string // the instance that says so; "" = the store itself
+	Epoch  string // outbox_queued: of the log beside the queue, "" = not known; a new one says that both were lost
 	Key    string // the others: sender and clientMessageId, as the log and the outbox name the message
 	ID     string // outbox_stored: the message's id
 	Code   Code   // outbox_failed
@@ -28,6 +29,7 @@ type Notice struct {
 func (n Notice) Encode() []byte {
 	b := openFrame(n.Type, 64+len(n.Key)+len(n.ID))
 	b = appendGiven(b, "origin", n.Origin)
+	b = appendGiven(b, "epoch", n.Epoch)
 	b = appendGiven(b, "key", n.Key)
 	b = appendGiven(b, "id", n.ID)
 	return append(appendGiven(b, "code", string(n.Code)), '}')
@@ -38,6 +40,7 @@ func parseNotice(raw []byte) (Notice, bool) {
 	var p struct {
 		Type   string `json:"type"`
 		Origin string `json:"origin"`
+		Epoch  string `json:"epoch"`
 		Key    string `json:"key"`
 		ID     string `json:"id"`
 		Code   Code   `json:"code"`

@@ -10,6 +10,7 @@ func TestNotices(t *testing.T) {
 	for _, n := range []Notice{
 		{Type: TypeOutboxQueued},
 		{Type: TypeOutboxQueued, Origin: "i1"},
+		{Type: TypeOutboxQueued, Origin: "i1", Epoch: "0195a1b2c3d4"},
 		{Type: TypeOutboxStored, Key: "c:u:ada:k1", ID: "cm1"},
 		{Type: TypeOutboxFailed, Key: `c:anon:"k`, Code: APIRejected},
 	} {

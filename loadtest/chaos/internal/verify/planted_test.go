@@ -275,6 +275,35 @@ func TestWhatIsNoFault(t *testing.T) {
 			c.add(c.Events[c.find(Shown, 13)])
 			c.add(c.Events[c.find(Shown, 14)])
 		}, func(v *Verdict) int { return v.Skipped }},
+		{"the log is away and the history is loaded", func(r *Run) {
+			c := r.Clients[0]
+			i := c.find(Shown, 3)
+			c.cut(i)
+			c.put(i, Event{Kind: Opened, Epoch: epoch, Offset: 4})
+			c.put(i+1, Event{Kind: Closed})
+			c.put(i+2, Event{Kind: Asked, Epoch: epoch, Offset: 3})
+			c.put(i+3, Event{Kind: Opened})
+			c.put(i+4, Event{Kind: Resumed})
+			c.put(i+5, Event{Kind: Loaded, Rows: 4})
+			c.add(Event{Kind: Resumed, Epoch: epoch, Offset: 15, Flag: true})
+		}, func(v *Verdict) int { return v.Reloads - 7 }},
+		{"a client asks twice from an epoch that has ended", func(r *Run) {
+			c := r.Clients[0]
+			e := c.Events[c.find(Shown, 14)]
+			e.Epoch, e.Offset = epoch+1, 1
+			c.add(Event{Kind: Closed})
+			c.add(Event{Kind: Asked, Epoch: epoch, Offset: 15})
+			c.add(Event{Kind: Opened})
+			c.add(e)
+			c.add(Event{Kind: Asked, Epoch: epoch, Offset: 15})
+			c.add(Event{Kind: Resumed, Epoch: epoch + 1, Offset: 1})
+			c.add(e)
+			c.add(Event{Kind: Resumed, Epoch: epoch + 1, Offset: 1})
+			for _, other := range r.Clients[1:3] {
+				other.add(Event{Kind: Resumed, Epoch: epoch + 1})
+				other.add(e)
+			}
+		}, func(v *Verdict) int { return v.Skipped }},
 		{"a client asks about a hole", func(r *Run) {
 			c := r.Clients[0]
 			i := c.find(Shown, 4)

@@ -12,6 +12,8 @@ type reader struct {
 	ahead  map[uint32]bool // received past a hole
 	stream uint32          // the last offset of the socket's stream: what comes again at or below it was not asked for
 	loose  bool            // a resume was asked for on an open socket: what comes out of turn may have been on its way already
+	asks   int             // resumes that this socket asked for and that were not answered
+	heard  place           // the furthest that was ever heard of
 	from   uint32          // what the last resume asked from
 	loaded int             // rows up to this number were seen by loading the history
 
@@ -36,6 +38,7 @@ func (s *state) judgeReader(c *Client) {
 	}
 	opened := false
 	for _, e := range c.Events {
+		r.hear(e)
 		switch e.Kind {
 		case Opened:
 			opened, r.open, r.loose = true, true, false
@@ -43,7 +46,7 @@ func (s *state) judgeReader(c *Client) {
 			clear(r.fresh)
 			clear(r.echoed)
 		case Closed:
-			r.open = false
+			r.open, r.asks = false, 0
 		case Sent:
 			r.sentOn[e.Number] = r.visit
 		case Asked:
@@ -96,6 +99,7 @@ func (r *reader) ask(e Event) {
 		r.seen()
 	}
 	r.loose = true
+	r.asks++
 	clear(r.fresh)
 	r.from = 0
 	if e.Epoch != r.epoch {
@@ -107,10 +111,26 @@ func (r *reader) ask(e Event) {
 	}
 }
 
-// resumed ends a replay. One that calls itself complete must have brought everything.
+// hear notes how far the log is known to go.
+func (r *reader) hear(e Event) {
+	switch e.Kind {
+	case Opened, Placed, Resumed, Shown, Passed, Failed:
+		if e.Epoch > r.heard.epoch || e.Epoch == r.heard.epoch && e.Offset > r.heard.offset {
+			r.heard = place{r.client.Chat, e.Epoch, e.Offset}
+		}
+	}
+}
+
+// resumed ends a replay. One that calls itself complete must have brought everything. Another resume may be unanswered
+// still: one by the address of the socket, and one by a frame.
 func (r *reader) resumed(e Event) {
-	r.loose = false
+	r.asks = max(r.asks-1, 0)
+	r.loose = r.asks > 0
 	clear(r.fresh)
+	if !e.Flag && e.Epoch == 0 { // the log is away: the history that is loaded makes up for all that was heard of
+		r.move(r.heard.epoch, r.heard.offset)
+		return
+	}
 	if e.Flag && e.Epoch == r.epoch && e.Offset > r.whole {
 		r.verdict.broken(Missing, r.client.Chat, "client %d of chat %d was resumed to offset %d and has all up to %d only", r.client.Sender, r.client.Chat, e.Offset, r.whole)
 	}
