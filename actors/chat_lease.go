@@ -144,6 +144,7 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // that it has not is taken back first.
 func (c *chat) feed() {
 	if time.Now().Before(c.outbox.settles) {
+		c.takeBack(nil)
 		c.claimAt = c.outbox.settles
 		c.wakeIn(time.Until(c.claimAt))
 		return

@@ -41,7 +41,7 @@ type Append struct {
 
 // Appended is the answer to one Append.
 type Appended struct {
-	Position Position
+	Position Position    // of a step that logs nothing the epoch alone: a new one tells that log and outbox were lost
 	Repeat   bool        // the key was known: Position is the entry that has it, nothing was logged or published
 	Payload  []byte      // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window
 	Outbox   OutboxState // after the step; only of steps with Queue or Done

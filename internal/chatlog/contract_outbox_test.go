@@ -102,11 +102,15 @@ func TestQueueKeepsOrder(t *testing.T) {
 		again := waiting(chatID, "a")
 		again.Queue.Data = []byte("other")
 		var fence uint64
+		heads, err := c.Heads(soon(t), []string{chatID})
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, got := range c.Append(soon(t), []Append{waiting(chatID, "a"), waiting(chatID, "b"), waiting(chatID, "c"), again}) {
 			if i == 0 {
 				fence = got.Outbox.Fence
 			}
-			want := Appended{Outbox: OutboxState{Queued: true, Fence: fence, Left: min(i+1, 3)}}
+			want := Appended{Position: heads[0].Position, Outbox: OutboxState{Queued: true, Fence: fence, Left: min(i+1, 3)}}
 			if got.Err != nil || got.Repeat || got.Position != want.Position || got.Payload != nil || got.Outbox != want.Outbox || fence == 0 {
 				t.Fatalf("step %d = %+v, want %+v", i, got, want)
 			}

@@ -102,6 +102,7 @@ func (s *steps) change(c *diskChat, q *diskQueue, item *Append, entry queueEntry
 	if len(item.Notice) > 0 && (item.Queue == nil || !result.Repeat) {
 		s.publish(item.ChatID, item.Notice)
 	}
+	result.Position.Epoch = c.epoch
 	result.Outbox = q.state(s.holder)
 	result.Outbox.Queued = entry == entryNew || entry == entryThere
 	return result, nil

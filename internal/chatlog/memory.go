@@ -141,16 +141,21 @@ func (m *Memory) Heads(_ context.Context, chatIDs []string) ([]Head, error) {
 	heads := make([]Head, len(chatIDs))
 	for i, chatID := range chatIDs {
 		s := m.lock(chatID, now)
-		heads[i].Position = Position{Epoch: s.generation}
-		if h := s.chats[chatID]; h != nil {
-			h.used = now
-			heads[i].Position = h.head()
-		}
+		heads[i].Position = s.head(chatID, now)
 		q := s.queues[chatID]
 		heads[i].Queued = q != nil && len(q.items) > 0
 		s.mu.Unlock()
 	}
 	return heads, nil
+}
+
+func (s *shard) head(chatID string, now time.Time) Position {
+	h := s.chats[chatID]
+	if h == nil {
+		return Position{Epoch: s.generation}
+	}
+	h.used = now
+	return h.head()
 }
 
 // Lookup implements Log.

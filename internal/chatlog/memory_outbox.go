@@ -41,6 +41,7 @@ func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	if len(item.Notice) > 0 && (item.Queue == nil || !result.Repeat) {
 		m.publish(s, item.ChatID, item.Notice)
 	}
+	result.Position.Epoch = s.head(item.ChatID, now).Epoch
 	q = s.queue(item.ChatID)
 	result.Outbox = q.state(m.holder)
 	result.Outbox.Queued = item.Queue != nil && q.has(item.Queue.Name)

@@ -186,12 +186,12 @@ func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appen
 			return Appended{}, errAnswer
 		}
 	}
-	var result Appended
+	result := Appended{Position: Position{Epoch: at.Epoch}}
 	switch numbers[0] {
 	case stepFenced:
-		result.Err = ErrFenced
+		result = Appended{Err: ErrFenced}
 	case stepFull:
-		result.Err = ErrFull
+		result = Appended{Err: ErrFull}
 	case stepRepeat:
 		result = appended(at, item, &parts[1])
 	default:

@@ -213,6 +213,46 @@ func TestFlush(t *testing.T) {
 	equal(t, "recovered from an epoch that has ended", back.next("resumed").at("recovered"), any(false))
 }
 
+// TestFlushKeepsASendersOrder wipes Redis while two instances hold accepted messages of one sender: each enters its own
+// again, and they come in the order in which they were sent.
+func TestFlushKeepsASendersOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fakeapi.Batch)
+	a, b := w.pair("ACCEPT_PATIENCE=50ms", "SAVE_TIMEOUT=1s")
+	chat := newChat()
+	first, second, listener := a.v1(t, chat, "user_s"), b.v1(t, chat, "user_s"), b.old(t, chat, "anon_1")
+	address := w.api.Address()
+	w.api.Close()
+	accepted := func(by *Client, n int) {
+		begun := time.Now()
+		by.sayAs("USER", words("m %d", n), fmt.Sprintf("id-%d", n))
+		eventually(t, "another millisecond, which orders what two instances enter", func() bool { return time.Since(begun) > 2*time.Millisecond })
+		by.wait("an acceptance", func() bool {
+			return slices.ContainsFunc(by.frames, func(f frame) bool { return f.typ() == "ack" && f.str("clientMessageId") == fmt.Sprintf("id-%d", n) })
+		})
+	}
+	const n = 10
+	for i := range n / 2 {
+		accepted(first, 2*i)
+		accepted(second, 2*i+1)
+	}
+	w.redis.FlushAll()
+	accepted(second, n)
+	back, err := fakeapi.Listen(address, w.api.API)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(back.Close)
+	sameOrder(t, n+1, first, second, listener)
+	var sent []string
+	for i := range n + 1 {
+		sent = append(sent, words("m %d", i))
+	}
+	inOrder(t, listener, "m", sent)
+	equal(t, "rows", len(w.api.RowsOf(chat)), n+1)
+	b.reaches("outbox_reentered_total", 1)
+}
+
 // TestSubscriptionBreaks cuts and freezes the pub/sub connections: a chat hears again by itself.
 func TestSubscriptionBreaks(t *testing.T) {
 	t.Parallel()
