@@ -94,8 +94,12 @@ func (c *chat) atLeastEntering(left int) int {
 // take makes a queued message one of ours.
 func (c *chat) take(item claimedItem) *save {
 	s := c.saves.underway[item.request.Key]
-	if s == nil {
+	switch {
+	case s == nil:
 		s = c.adopted(item.request)
+	case s.request.SentAt != item.request.SentAt: // it was sent again here: what was let in first counts
+		s.request = proto.CloneOf(s.request)
+		s.request.SentAt = item.request.SentAt
 	}
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
 	s.reentered = s.reentered || item.request.Reentered

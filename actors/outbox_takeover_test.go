@@ -150,6 +150,32 @@ func TestOrderOverAReconnect(t *testing.T) {
 	}
 }
 
+// A message that was sent again over another instance is stored with the time at which it first came, also when that
+// instance posts it.
+func TestTakeoverKeepsTheTime(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	first, next := store.mortal(t, api), store.instance(t, api)
+	first.routed(routeBatch)
+	next.routed(routeBatch)
+	api.set(func() { api.fail = unavailable })
+	ada := first.connect("c1", "ada", signedIn, part2)
+	ada.sayID("one", "id-1")
+	ada.hearsAcks("id-1", "accepted")
+	came := time.Now()
+	again := next.connect("c1", "ada", signedIn, part2)
+	eventually(t, "a later millisecond", func() bool { return time.Since(came) > 2*time.Millisecond })
+	again.sayID("one", "id-1")
+	again.hearsAcks("id-1", "accepted")
+	first.Router.Close()
+	api.set(func() { api.fail = nil })
+	again.hearsAcks("id-1", "accepted", "stored")
+	for _, row := range api.rows {
+		if row.SentAt.After(came) {
+			t.Errorf("stored as sent %v after it came", row.SentAt.Sub(came))
+		}
+	}
+}
+
 // An id that the batch route was tried with never goes by the old one, whoever posts it.
 func TestWhatTheBatchRouteWasTriedWithWaitsForIt(t *testing.T) {
 	for _, c := range []struct {

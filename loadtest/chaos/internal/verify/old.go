@@ -6,7 +6,7 @@ import (
 )
 
 // oldReader follows a client of the old protocol. It cannot ask for anything, and a page skips a message that it shows
-// already. So of each socket it is wanted that offsets rise, that no message comes twice, and that nothing is left
+// already. So of each socket it is wanted that offsets rise, that no message comes twice with a place, and that nothing is left
 // out. Between sockets the replay on opening has to bring what was missed, but where it need not: beyond its bound,
 // and when the log could not be reached just then.
 type oldReader struct {
@@ -21,6 +21,7 @@ type oldReader struct {
 	opened time.Duration
 	first  bool            // nothing with a place has come on this socket
 	fresh  map[uint64]bool // ids shown on this socket
+	bare   map[uint64]bool // those of them that had no place: the replay, once the log is back, may bring them again
 	last   map[uint16]uint32
 }
 
@@ -31,7 +32,7 @@ const (
 )
 
 func (s *state) judgeOldReader(c *Client) {
-	r := &oldReader{state: s, client: c, shown: map[uint64]bool{}, fresh: map[uint64]bool{}, last: map[uint16]uint32{}}
+	r := &oldReader{state: s, client: c, shown: map[uint64]bool{}, fresh: map[uint64]bool{}, bare: map[uint64]bool{}, last: map[uint16]uint32{}}
 	for i, e := range c.Events {
 		switch e.Kind {
 		case Sent:
@@ -40,6 +41,7 @@ func (s *state) judgeOldReader(c *Client) {
 		case Opened:
 			r.opened, r.first = e.At, true
 			clear(r.fresh)
+			clear(r.bare)
 			clear(r.last)
 		case Passed:
 			r.pass(i, e)
@@ -53,11 +55,11 @@ func (s *state) judgeOldReader(c *Client) {
 
 func (r *oldReader) show(i int, e Event) {
 	m := message{r.client.Chat, e.Sender, e.Number}
-	if r.fresh[e.ID] {
+	if r.fresh[e.ID] && !(r.bare[e.ID] && e.Offset > 0) {
 		r.verdict.broken(Repeated, m.chat, "old client %d got message %v twice on one socket, the second time at %v", r.client.Sender, m, e.At)
 		return
 	}
-	r.fresh[e.ID] = true
+	r.fresh[e.ID], r.bare[e.ID] = true, e.Offset == 0
 	if r.shown[e.ID] {
 		r.verdict.Skipped++
 	}

@@ -67,6 +67,17 @@ func TestOldClients(t *testing.T) {
 			e.Epoch, e.Offset = 0, 0
 			c.Events[i] = e
 		}, Faults},
+		{"one that was served without a place on the same socket", func(_ *Run, c *Client) {
+			e := c.Events[c.find(Shown, 16)]
+			e.Epoch, e.Offset = 0, 0
+			c.put(c.find(Shown, 6), e)
+		}, Faults},
+		{"twice without a place", func(_ *Run, c *Client) {
+			e := c.Events[c.find(Shown, 16)]
+			e.Epoch, e.Offset = 0, 0
+			c.put(c.find(Shown, 6), e)
+			c.put(c.find(Shown, 6), e)
+		}, Repeated},
 		{"out of order", func(_ *Run, c *Client) {
 			a, b := &c.Events[c.find(Shown, 0)], &c.Events[c.find(Shown, 3)]
 			a.ID, b.ID, a.Number, b.Number = b.ID, a.ID, b.Number, a.Number
