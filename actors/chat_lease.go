@@ -41,7 +41,7 @@ func (c *chat) claim() {
 		c.outbox.again = true
 		return
 	}
-	c.outbox.claiming, c.outbox.again, c.outbox.asked = true, false, c.outbox.fence
+	c.outbox.ask()
 	c.claimAt = time.Time{}
 	c.router.bridge.request(&claim{c.id}, c.self)
 }
@@ -58,15 +58,19 @@ func (c *chat) onClaimed(r *claimed) {
 		c.claim()
 		return
 	}
-	c.learn(r.fence, r.left)
+	left := r.left
+	if c.outbox.moved && r.fence == c.outbox.fence { // the steps may have told later than the claim
+		left = max(left, c.outbox.left)
+	}
+	c.learn(r.fence, left)
 	if r.fence != 0 {
 		var front []*save
 		for _, item := range r.items {
-			if !c.outbox.leaving[item.request.Key] {
+			if c.outbox.listed(item.request.Key) {
 				front = append(front, c.take(item))
 			}
 		}
-		c.outbox.again = c.outbox.list(front, r.left) || c.outbox.again
+		c.outbox.again = c.outbox.list(front, left) || c.outbox.again
 		c.feed()
 	}
 	if c.outbox.again {

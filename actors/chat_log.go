@@ -33,6 +33,7 @@ func (c *chat) onStep(r *messages.AppendResult) {
 	if c.ready && r.Epoch > c.sequence.epoch && len(r.Request.Body) == 0 {
 		c.restart(r.Epoch)
 	}
+	c.outbox.moved = c.outbox.moved || r.Request.Queue != nil || r.Request.Done != nil
 	fenced := r.Request.Done != nil && !c.onLeft(r)
 	p := c.appends.find(r.Request.Key)
 	switch {

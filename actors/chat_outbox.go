@@ -186,7 +186,7 @@ func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
 // instance holds the lease by now and answers for the message.
 func (c *chat) onLeft(r *messages.AppendResult) bool {
 	key := r.Request.Done.Key
-	c.outbox.gone(key)
+	c.outbox.gone(key, !r.Fenced)
 	if r.Fenced {
 		c.router.metrics.OutboxFenced.Inc()
 		if s := c.saves.underway[key]; s != nil {

@@ -64,7 +64,7 @@ func (c *chat) giveUp(key string) {
 		return
 	}
 	if s.accepted {
-		c.outbox.gone(key)
+		c.outbox.gone(key, false) // whether it left, another look at the queue will tell
 		c.outbox.drop(key)
 		s.entering, s.asking = false, false
 		c.withdraw(s)

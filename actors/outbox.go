@@ -19,9 +19,11 @@ type outbox struct {
 	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
 	settles time.Time       // the queue was lost: until then other instances may enter again what comes before ours
 
-	claiming bool   // a claim is under way
-	asked    uint64 // the lease that was held when it was asked for
-	again    bool   // claim once more when it is back
+	claiming bool            // a claim is under way
+	asked    uint64          // the lease that was held when it was asked for
+	moved    bool            // since then a step of ours has entered or left
+	since    map[string]bool // and these have left, which its answer may still list
+	again    bool            // claim once more when it is back
 }
 
 // feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
@@ -51,9 +53,17 @@ func (o *outbox) hold(s *save) bool {
 	return o.whole
 }
 
+// ask notes that the queue is asked for.
+func (o *outbox) ask() {
+	o.claiming, o.asked, o.moved, o.since, o.again = true, o.fence, false, nil, false
+}
+
+// listed tells whether an item of a claim's answer is queued still, and is not about to leave.
+func (o *outbox) listed(key string) bool { return !o.leaving[key] && !o.since[key] }
+
 // list takes the front of the queue as the store told it; what instances have entered again, each in its own order, goes
 // by the time at which it was sent. What was at hand and is not listed has entered since the store
-// was asked, or has left: then it is asked again.
+// was asked, or has left: then it is asked again, and until then nobody can say that what is at hand is all.
 func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)
@@ -62,7 +72,8 @@ func (o *outbox) list(front []*save, left int) (again bool) {
 		slices.SortStableFunc(front, func(a, b *save) int { return cmp.Compare(a.request.SentAt, b.request.SentAt) })
 	}
 	o.held = front
-	o.whole = !again && len(o.held)+len(o.leaving) == left
+	again = again || o.moved
+	o.whole = !again && !o.again && len(o.held)+len(o.leaving) == left
 	return again
 }
 
@@ -97,8 +108,14 @@ func (o *outbox) leave(key string) {
 	o.leaving[key] = true
 }
 
-// gone notes that such a step has ended.
-func (o *outbox) gone(key string) {
+// gone notes that such a step has ended; left tells whether it took the message out.
+func (o *outbox) gone(key string, left bool) {
+	if o.claiming && left {
+		if o.since == nil {
+			o.since = make(map[string]bool)
+		}
+		o.since[key] = true
+	}
 	if delete(o.leaving, key); len(o.leaving) == 0 {
 		o.leaving = nil
 	}
