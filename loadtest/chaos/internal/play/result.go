@@ -108,6 +108,7 @@ func (r *Result) Write(out io.Writer) error {
 	row("  of an ended epoch", v.Stale)
 	row("  out of turn, to their sender", v.Echoes)
 	row("logged late, behind later ones of their sender", v.Late)
+	row("logged again after a loss, behind later ones", v.Relogged)
 	row("holes that a replay need not fill", v.Excused)
 	row("damaged files set aside", r.SetAside)
 	row("  accepted messages gone with them", v.LostWithFile)

@@ -78,8 +78,15 @@ func (s *state) judgeLog() {
 	}
 	var k known
 	chat := -1
+	var earlier map[uint64]bool // ids in the chat's earlier epochs
 	for _, at := range places {
+		if at.chat != chat {
+			earlier = map[uint64]bool{}
+		}
 		if at.chat != chat || at.epoch != k.epoch {
+			for id := range k.at {
+				earlier[id] = earlier[id] || at.chat == chat
+			}
 			chat, k = at.chat, known{epoch: at.epoch, at: map[uint64]uint32{}, last: map[uint16]uint32{}, had: map[message]bool{}}
 		}
 		is := s.log[at]
@@ -96,6 +103,8 @@ func (s *state) judgeLog() {
 		case !s.turned(is.what, last):
 		case s.unplaced[is.what]:
 			s.verdict.Late++
+		case earlier[is.id]:
+			s.verdict.Relogged++
 		default:
 			s.verdict.broken(OutOfOrder, at.chat, "offset %d of epoch %x is message %v after number %d", at.offset, at.epoch, is.what, k.last[is.what.sender])
 		}

@@ -262,6 +262,17 @@ func TestWhatIsNoFault(t *testing.T) {
 			r.Clients[1].put(3, Event{Kind: Shown, Number: 1, ID: HashID("0 0 1")})
 			r.Clients[1].put(4, Event{Kind: Opened})
 		}, func(v *Verdict) int { return v.Late }},
+		{"a log that begins anew has an old message late", func(r *Run) {
+			for _, c := range r.Clients[:3] {
+				c.add(Event{Kind: Resumed, Epoch: epoch + 1})
+				c.add(Event{Kind: Loaded, Rows: len(r.Rows)})
+				for i, n := range []int{3, 0} { // both are sender 0's
+					e := r.Clients[0].Events[r.Clients[0].find(Shown, n)]
+					e.Epoch, e.Offset = epoch+1, uint32(i+1)
+					c.add(e)
+				}
+			}
+		}, func(v *Verdict) int { return v.Relogged }},
 		{"an accepted message is gone with the file", func(r *Run) {
 			r.Clients[0].add(Event{Kind: Sent, Number: 6})
 			r.Clients[0].add(Event{Kind: Accepted, Number: 6})

@@ -47,6 +47,7 @@ type Verdict struct {
 	Reloads                         int // times that a client had to load the history
 	Reposted                        int // rows that the old API stored again after an unknown outcome
 	Late                            int // messages that were served without a place, and have one behind later ones of their sender
+	Relogged                        int // messages that a log which was lost had, and the next one has behind later ones of their sender
 	SentByOld                       int // of those sent, by clients of the old protocol, which are told nothing
 	Excused                         int // holes that the replay for an old client need not fill
 	Letters                         int // dead letters
