@@ -19,20 +19,24 @@ import (
 // by the old route. What may safely be tried again is, until the save's patience is over; then its chat is told. An
 // accepted save is tried for as long as it takes. Calls run in goroutines. It never gives up asking an API that is down,
 // with or without saves.
+//
+// A call that is overdue gives its slot up, its chats become suspects, and suspects go apart from the others
+// (persistence_calls.go).
 type persistence struct {
-	router  *Router
-	self    *actor.PID
-	ctx     context.Context
-	stop    context.CancelFunc
-	queue   *saveQueue
-	calls   int // under way, probes not counted
-	breaker breaker
-	denied  bool // the API refuses our secret
-	probing bool
-	probeAt time.Time // when the API is asked for the batch route (again), zero = not at all
-	wakeAt  time.Time
-	users   users
-	gaps    turnstile[gap]
+	router   *Router
+	self     *actor.PID
+	ctx      context.Context
+	stop     context.CancelFunc
+	queue    *saveQueue
+	calls    apiCalls
+	breaker  breaker
+	denied   bool // the API refuses our secret
+	probing  bool
+	probeAt  time.Time // when the API is asked for the batch route (again), zero = not at all
+	expireAt time.Time // when saves that have waited too long are looked for
+	wakeAt   time.Time
+	users    users
+	gaps     turnstile[gap]
 }
 
 // Which of its routes the API stores by.
@@ -55,10 +59,8 @@ type (
 	// withdraw takes a message back that another instance has to post.
 	withdraw struct{ chatID, key string }
 	called   struct {
-		batch   []*queued
+		call    *apiCall
 		results []nextapi.Result
-		route   metrics.Route
-		round   int // of the breaker
 		took    time.Duration
 	}
 	probed struct {
@@ -101,6 +103,7 @@ func (p *persistence) start(ctx actor.Context) {
 	p.self = ctx.Self()
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.queue = newSaveQueue(p.router.cfg.MaxSaves)
+	p.calls = newAPICalls(p.router.cfg.APIConcurrency, p.router.cfg.AcceptPatience)
 	p.users = newUsers()
 	now := time.Now()
 	p.probeAt = now
@@ -129,65 +132,14 @@ func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
 
 // run makes calls while there is something to send, a slot is free and the breaker lets it.
 func (p *persistence) run(now time.Time) {
-	p.probe(now)
 	p.queue.due(now)
-	route := p.router.route.Load()
-	for route != routeUnknown && p.calls < p.router.cfg.APIConcurrency && len(p.queue.ready) > 0 {
-		round, ok := p.breaker.allow(now)
-		if !ok {
-			break
-		}
-		limit, by := p.router.cfg.BatchMax, metrics.RouteBatch
-		if route == routeSingle {
-			limit, by = 1, metrics.RouteSingle
-		}
-		batch := p.queue.take(limit, limit, func(s *queued) time.Time { return p.heldUntil(s, now) })
-		if len(batch) == 0 {
-			p.breaker.unused()
-			break
-		}
-		if route == routeSingle && batch[0].batchOnly() {
-			p.breaker.unused()
-			p.holdBack(batch[0], now)
-			continue
-		}
-		p.calls++
-		p.call(batch, by, round)
+	p.probe(now)
+	p.free(now)
+	for p.next(now, false) || p.next(now, true) {
 	}
 	p.router.metrics.APIQueued.Set(float64(p.queue.size))
+	p.router.metrics.APISuspects.Set(float64(len(p.queue.suspects)))
 	p.sleep(now)
-}
-
-// call posts a batch, or one message by the old route.
-func (p *persistence) call(batch []*queued, route metrics.Route, round int) {
-	start := time.Now()
-	p.router.outside(p.self, func() any {
-		ctx, cancel := context.WithTimeout(p.ctx, p.router.cfg.SaveTimeout)
-		defer cancel()
-		return &called{batch, p.post(ctx, batch, route), route, round, time.Since(start)}
-	}, func(err error) any {
-		results := make([]nextapi.Result, len(batch))
-		for i := range results {
-			results[i] = nextapi.Result{Class: nextapi.Ambiguous, Err: err}
-		}
-		return &called{batch, results, route, round, time.Since(start)}
-	})
-}
-
-// post runs outside of Receive.
-func (p *persistence) post(ctx context.Context, batch []*queued, route metrics.Route) []nextapi.Result {
-	items := make([]nextapi.Message, len(batch))
-	for i, s := range batch {
-		r := s.request
-		items[i] = nextapi.Message{
-			ID: r.Id, ChatID: r.ChatId, Content: r.Content, Role: r.Role, UserID: r.UserId,
-			ClientMessageID: r.ClientMessageId, SentAt: time.UnixMilli(r.SentAt),
-		}
-	}
-	if route == metrics.RouteBatch {
-		return p.router.deps.API.StoreBatch(ctx, items)
-	}
-	return []nextapi.Result{p.router.deps.API.Store(ctx, items[0])}
 }
 
 // holdBackFor is how long a message waits for a batch route that is gone before it is looked at again.
@@ -214,50 +166,6 @@ func (p *persistence) heldUntil(s *queued, now time.Time) (until time.Time) {
 		until = now.Add(lapsePause)
 	}
 	return until
-}
-
-func (p *persistence) onCalled(c *called) {
-	now := time.Now()
-	p.calls--
-	class := worst(c.results)
-	p.router.metrics.APICall(c.route, uint8(class), c.took)
-	if c.route == metrics.RouteBatch {
-		p.router.metrics.BatchSize.Observe(float64(len(c.batch)))
-		if class == nextapi.Missing {
-			p.learn(routeSingle, now)
-		}
-	}
-	p.judge(c.round, c.results, now)
-	for _, s := range p.takeBack(c, now) {
-		p.settle(s, now)
-	}
-	p.run(now)
-}
-
-// takeBack hands the results to the queue, chat by chat.
-func (p *persistence) takeBack(c *called, now time.Time) (out []settled) {
-	policy := retryPolicy{
-		batch:   c.route == metrics.RouteBatch,
-		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
-	}
-	for start := 0; start < len(c.batch); {
-		end := start + 1
-		chatID := c.batch[start].request.ChatId
-		for end < len(c.batch) && c.batch[end].request.ChatId == chatID {
-			end++
-		}
-		out = append(out, p.queue.done(chatID, c.results[start:end], policy, now)...)
-		start = end
-	}
-	return out
-}
-
-// worst is the class that says most about the API's state.
-func worst(results []nextapi.Result) (class nextapi.Class) {
-	for _, r := range results {
-		class = max(class, r.Class)
-	}
-	return class
 }
 
 func (p *persistence) settle(s settled, now time.Time) {
@@ -288,13 +196,17 @@ func (p *persistence) onWake(now time.Time) {
 		return
 	}
 	p.wakeAt = time.Time{}
-	for _, s := range p.queue.expire(now) {
-		p.settle(s, now)
+	if !now.Before(p.expireAt) {
+		p.expireAt = now.Add(expireEvery)
+		for _, s := range p.queue.expire(now) {
+			p.settle(s, now)
+		}
 	}
 	p.run(now)
 }
 
-// sleep sets the alarm for what is due next: a retry, the breaker's next try, a probe, or a look at what has expired.
+// sleep sets the alarm for what is due next: a retry, a call that will be overdue, the breaker's next try, a probe, or a
+// look at what has expired.
 func (p *persistence) sleep(now time.Time) {
 	at := p.queue.next
 	soonest := func(t time.Time) {
@@ -302,8 +214,9 @@ func (p *persistence) sleep(now time.Time) {
 			at = t
 		}
 	}
+	soonest(p.calls.next(now))
 	if p.queue.size > 0 {
-		soonest(now.Add(expireEvery))
+		soonest(p.expireAt)
 	}
 	if p.breaker.open() {
 		soonest(p.breaker.openTill)

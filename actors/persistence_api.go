@@ -3,6 +3,7 @@ package actors
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"eclipse/internal/nextapi"
@@ -10,11 +11,11 @@ import (
 
 // What persistence knows of the API: which routes it has, whether it lives, whether it knows us.
 
-// probe asks for the batch route when that is due, and whether an API that is down is back when no save can ask. A
-// probe stores nothing, so nothing hangs on its outcome.
+// probe asks for the batch route when that is due, and whether an API that is down is back when no save can ask: a
+// suspect's would say little. A probe stores nothing, so nothing hangs on its outcome.
 func (p *persistence) probe(now time.Time) {
 	due := !p.probeAt.IsZero() && !now.Before(p.probeAt)
-	if p.breaker.open() && p.queue.size == 0 {
+	if p.breaker.open() && p.queue.untried() {
 		due = !p.breaker.refuses(now)
 	}
 	if !due || p.probing {
@@ -68,15 +69,7 @@ func (p *persistence) learn(route int32, now time.Time) {
 
 // judge draws the conclusions of one call.
 func (p *persistence) judge(round int, results []nextapi.Result, now time.Time) {
-	alive, denied := false, false
-	for _, r := range results {
-		switch r.Class {
-		case nextapi.Stored, nextapi.Rejected, nextapi.Missing: // an item that it answered shows that it lives
-			alive = true
-		case nextapi.Denied:
-			denied = true
-		}
-	}
+	alive, denied := lives(results), slices.ContainsFunc(results, func(r nextapi.Result) bool { return r.Class == nextapi.Denied })
 	wasOpen := p.breaker.open()
 	p.breaker.done(round, alive, now)
 	if open := p.breaker.open(); open != wasOpen {
@@ -89,6 +82,13 @@ func (p *persistence) judge(round int, results []nextapi.Result, now time.Time) 
 		p.denied = denied
 	}
 	p.router.setAPIState(p.breaker.open(), p.denied)
+}
+
+// lives tells whether the API answered an item of a call.
+func lives(results []nextapi.Result) bool {
+	return slices.ContainsFunc(results, func(r nextapi.Result) bool {
+		return r.Class == nextapi.Stored || r.Class == nextapi.Rejected || r.Class == nextapi.Missing
+	})
 }
 
 func (p *persistence) noteBreaker(open bool) {

@@ -13,16 +13,19 @@ import (
 )
 
 // saveQueue holds the messages that wait for the API: a queue per chat, at most one call per chat in flight, chats side
-// by side. It is plain data: persistence runs the calls that it hands out and gives it the results.
+// by side, but those for which the API may hang apart from the others (suspects.go). It is plain data: persistence runs
+// the calls that it hands out and gives it the results.
 type saveQueue struct {
-	chats   map[string]*chatQueue
-	ready   []string  // chats that have something to send and no call in flight, in the order in which they became ready
-	delayed []string  // the same, but not before their retryAt
-	next    time.Time // when the first delayed chat is due, zero = none is
-	size    int       // saves, those in flight included
-	bounded int       // of them those that are not accepted: accepted ones are bounded by their chats
-	bytes   int       // of the contents of those
-	limit   int       // of bounded
+	chats    map[string]*chatQueue
+	ready    []string             // chats that have something to send and no call in flight, in the order in which they became ready
+	apart    []string             // the same, of suspects
+	delayed  []string             // the same, of both, but not before their retryAt
+	next     time.Time            // when the first delayed chat is due, zero = none is
+	suspects map[string]time.Time // chats with an overdue call that the API has not answered for in time since, and when it was
+	size     int                  // saves, those in flight included
+	bounded  int                  // of them those that are not accepted: accepted ones are bounded by their chats
+	bytes    int                  // of the contents of those
+	limit    int                  // of bounded
 }
 
 // maxSaveBytes bounds the contents of all saves.
@@ -31,7 +34,7 @@ const maxSaveBytes = 32 << 20
 type chatQueue struct {
 	waiting  []*queued
 	inFlight int       // the first inFlight of waiting are under way
-	listed   bool      // is in ready or delayed
+	listed   bool      // is in ready, apart or delayed
 	retryAt  time.Time // no call before
 	failures int
 }
@@ -43,6 +46,8 @@ type queued struct {
 	expires time.Time // then the sender is told that it is not stored; zero = it is tried until the API has the last word
 	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
 	given   bool      // back to its chat while a call was under way: it is not tried again
+	calls   int       // that are under way with it: two when it is tried again apart
+	gone    bool      // its wait is over
 }
 
 // kept tells whether it is tried until the API has the last word.
@@ -65,7 +70,7 @@ func (s *queued) told() *messages.PersistRequest {
 }
 
 func newSaveQueue(limit int) *saveQueue {
-	return &saveQueue{chats: make(map[string]*chatQueue), limit: limit}
+	return &saveQueue{chats: make(map[string]*chatQueue), suspects: make(map[string]time.Time), limit: limit}
 }
 
 // push queues a save; false = there is no room.
@@ -89,7 +94,7 @@ func (q *saveQueue) push(s *queued) bool {
 func (q *saveQueue) keep(chatID, key string) {
 	if c := q.chats[chatID]; c != nil {
 		for _, s := range c.waiting {
-			if s.request.Key == key {
+			if s.request.Key == key && !s.gone {
 				q.bind(s, -1)
 				s.expires = time.Time{}
 			}
@@ -119,13 +124,13 @@ func (q *saveQueue) withdraw(chatID, key string) {
 	}
 }
 
-// list puts a chat where it belongs: among the ready ones or the delayed ones.
+// list puts a chat where it belongs: among the ready ones, those apart or the delayed ones.
 func (q *saveQueue) list(chatID string, c *chatQueue) {
 	switch {
 	case c.listed || c.inFlight > 0 || len(c.waiting) == 0:
 		return
 	case c.retryAt.IsZero():
-		q.ready = append(q.ready, chatID)
+		q.enlist(chatID)
 	default:
 		q.delayed = append(q.delayed, chatID)
 		if q.next.IsZero() || c.retryAt.Before(q.next) {
@@ -135,7 +140,16 @@ func (q *saveQueue) list(chatID string, c *chatQueue) {
 	c.listed = true
 }
 
-// due moves the delayed chats whose time has come to the ready ones.
+// enlist puts a chat that may go at once in its line.
+func (q *saveQueue) enlist(chatID string) {
+	if q.suspect(chatID) {
+		q.apart = append(q.apart, chatID)
+	} else {
+		q.ready = append(q.ready, chatID)
+	}
+}
+
+// due moves the delayed chats whose time has come to those that may go at once.
 func (q *saveQueue) due(now time.Time) {
 	if q.next.IsZero() || now.Before(q.next) {
 		return
@@ -147,7 +161,7 @@ func (q *saveQueue) due(now time.Time) {
 		switch {
 		case !now.Before(c.retryAt):
 			c.retryAt = time.Time{}
-			q.ready = append(q.ready, chatID)
+			q.enlist(chatID)
 		case q.next.IsZero() || c.retryAt.Before(q.next):
 			q.next = c.retryAt
 			fallthrough
@@ -162,9 +176,13 @@ func (q *saveQueue) due(now time.Time) {
 // of a chat whose first is to be held until a later time. All
 // of them are in flight until done is called for each chat.
 func (q *saveQueue) take(limit, perChat int, hold func(*queued) (until time.Time)) (batch []*queued) {
-	for len(q.ready) > 0 && len(batch) < limit {
-		chatID := q.ready[0]
-		q.ready = q.ready[1:]
+	return q.takeFrom(&q.ready, limit, perChat, hold)
+}
+
+func (q *saveQueue) takeFrom(line *[]string, limit, perChat int, hold func(*queued) (until time.Time)) (batch []*queued) {
+	for len(*line) > 0 && len(batch) < limit {
+		chatID := (*line)[0]
+		*line = (*line)[1:]
 		c := q.chats[chatID]
 		c.listed = false
 		if len(c.waiting) == 0 { // all of it has expired
@@ -179,6 +197,12 @@ func (q *saveQueue) take(limit, perChat int, hold func(*queued) (until time.Time
 		n := min(len(c.waiting), perChat, limit-len(batch))
 		batch = append(batch, c.waiting[:n]...)
 		c.inFlight = n
+		for _, s := range c.waiting[:n] {
+			s.calls++
+		}
+		if line == &q.apart {
+			break
+		}
 	}
 	return batch
 }
@@ -205,6 +229,9 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 	var again []*queued
 	for i, s := range inFlight {
 		r := results[i]
+		if s.calls--; s.gone { // another call was answered before
+			continue
+		}
 		s.tried = s.tried || p.batch && r.Class == nextapi.Ambiguous
 		switch {
 		case r.Class == nextapi.Stored:
@@ -239,6 +266,7 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 }
 
 func (q *saveQueue) forget(s *queued) {
+	s.gone = true
 	q.size--
 	q.bind(s, -1)
 }
@@ -298,12 +326,13 @@ func (c *chatQueue) delay(results []nextapi.Result) (wait time.Duration) {
 	return backoff(c.failures, 100*time.Millisecond, 30*time.Second)
 }
 
-// expire takes out the saves that have waited too long without being under way.
+// expire takes out the saves that have waited too long without being under way, and the oldest suspicions.
 func (q *saveQueue) expire(now time.Time) (out []settled) {
+	q.forgive(now)
 	for chatID, c := range q.chats {
 		kept := c.waiting[:c.inFlight]
 		for _, s := range c.waiting[c.inFlight:] {
-			if !s.late(now) {
+			if !s.late(now) || s.calls > 0 {
 				kept = append(kept, s)
 				continue
 			}

@@ -141,7 +141,7 @@ func (a *App) openAPI() (*nextapi.Client, error) {
 	}
 	client, err := nextapi.New(nextapi.Options{
 		BaseURL: url, Secret: a.cfg.InternalAPISecret.Reveal(), Timeout: a.cfg.SaveTimeout,
-		MaxConnsPerHost: a.cfg.APIConcurrency + 16, // look-ups of users run beside the saves
+		MaxConnsPerHost: actors.MaxAPICalls(a.cfg.APIConcurrency) + 16, // look-ups of users run beside the saves
 	})
 	if err != nil {
 		return nil, fmt.Errorf("NEXT_API_URL: %w", err)

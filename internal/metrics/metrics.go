@@ -41,6 +41,9 @@ type Metrics struct {
 	APIQueued    prometheus.Gauge     // messages that wait for the API, those in flight included
 	BreakerOpen  prometheus.Gauge     // 1 while the circuit breaker lets no call through
 	APIFallbacks prometheus.Counter   // batches stored one by one, since the API lacks the batch route
+	APIOverdue   prometheus.Counter   // calls that gave their slot up, since they took much longer than usual
+	APISuspects  prometheus.Gauge     // chats for which the API may hang, stored apart from the others
+	APIReposted  prometheus.Counter   // messages posted again apart, since they shared a call with a suspect
 	apiCalls     grid[uint8]          // route × outcome
 	apiLatency   []prometheus.Observer
 	apiRetries   family[uint8]
@@ -138,6 +141,9 @@ func (m *Metrics) api(r register) {
 	m.APIQueued = r.gauge("api_queued", "Messages that wait for the API, those in flight included.")
 	m.BreakerOpen = r.gauge("api_breaker_open", "1 while the circuit breaker lets no call through.")
 	m.APIFallbacks = r.counter("api_fallbacks_total", "Batches stored one by one, since the API lacks the batch route.")
+	m.APIOverdue = r.counter("api_overdue_total", "Calls that gave their slot up, since they took much longer than usual.")
+	m.APISuspects = r.gauge("api_suspect_chats", "Chats for which the API may hang, stored apart from the others.")
+	m.APIReposted = r.counter("api_reposted_total", "Messages posted again apart, since they shared a call that is overdue with another chat.")
 	m.apiCalls = newGrid[uint8](r, "api_calls_total", "Calls of the API, by route and outcome.",
 		[2]string{"route", "outcome"}, routeNames, outcomeNames)
 	m.apiRetries = newFamily[uint8](r, "api_retries_total", "Messages tried again, by the outcome before.", "reason", outcomeNames)
