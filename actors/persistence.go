@@ -31,6 +31,7 @@ type persistence struct {
 	calls    apiCalls
 	breaker  breaker
 	denied   bool // the API refuses our secret
+	hanging  bool // for some chats
 	probing  bool
 	probeAt  time.Time // when the API is asked for the batch route (again), zero = not at all
 	expireAt time.Time // when saves that have waited too long are looked for
@@ -138,7 +139,7 @@ func (p *persistence) run(now time.Time) {
 	for p.next(now, false) || p.next(now, true) {
 	}
 	p.router.metrics.APIQueued.Set(float64(p.queue.size))
-	p.router.metrics.APISuspects.Set(float64(len(p.queue.suspects)))
+	p.noteSuspects()
 	p.sleep(now)
 }
 
@@ -215,7 +216,7 @@ func (p *persistence) sleep(now time.Time) {
 		}
 	}
 	soonest(p.calls.next(now))
-	if p.queue.size > 0 {
+	if p.queue.size > 0 || p.hanging {
 		soonest(p.expireAt)
 	}
 	if p.breaker.open() {

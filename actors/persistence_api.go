@@ -91,6 +91,20 @@ func lives(results []nextapi.Result) bool {
 	})
 }
 
+// noteSuspects tells for how many chats the API may hang.
+func (p *persistence) noteSuspects() {
+	n := len(p.queue.suspects)
+	p.router.metrics.APISuspects.Set(float64(n))
+	if p.hanging == (n > 0) {
+		return
+	}
+	if p.hanging = n > 0; p.hanging {
+		p.router.log.Info("the API hangs for some chats; they are stored apart", slog.Int("chats", n))
+	} else {
+		p.router.log.Info("the API hangs for no chat any more")
+	}
+}
+
 func (p *persistence) noteBreaker(open bool) {
 	if open {
 		p.router.metrics.BreakerOpen.Set(1)
