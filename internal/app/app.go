@@ -179,6 +179,7 @@ func (a *App) Run(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.Background())
 	defer stop()
 	go tuneGC(serving)
+	go a.expireLetters(serving)
 	failed := make(chan error, 2)
 	go func() { failed <- a.gateway.Serve(serving, a.sockets) }()
 	go func() { failed <- gateway.ServeOps(serving, a.ops, a.metrics.Handler(), a.log) }()

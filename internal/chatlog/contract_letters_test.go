@@ -243,3 +243,27 @@ func TestEveryByteSurvivesTheQueue(t *testing.T) {
 		}
 	})
 }
+
+func TestDeadLettersExpire(t *testing.T) {
+	onEveryOutbox(t, longLease, func(t *testing.T, f fixture) {
+		c, chatID := f.connect(t), newChat()
+		const n = 150 // more than one look takes
+		for i := range n {
+			fence := mustAppend(t, c, waiting(chatID, fmt.Sprint("n", i))).Outbox.Fence
+			mustAppend(t, c, refused(chatID, fmt.Sprint("n", i), fence, "no"))
+		}
+		all := mustLetters(t, c, "", n)
+		for _, step := range []struct {
+			before time.Time
+			want   int
+		}{{all[0].At, 0}, {all[n-1].At.Add(time.Millisecond), n}, {all[n-1].At.Add(time.Hour), 0}} {
+			got, err := ExpireLetters(soon(t), c, step.before)
+			if err != nil || got != step.want {
+				t.Errorf("%d expired, want %d, %v", got, step.want, err)
+			}
+		}
+		if left := mustLetters(t, c, "", n); len(left) != 0 {
+			t.Errorf("%d left", len(left))
+		}
+	})
+}

@@ -15,7 +15,8 @@ import (
 // handle when nobody holds it; when the last one leaves, the lease ends. Whoever holds none learns of new work by a
 // QueuedNotice on the channel.
 //
-// Every method is safe for concurrent use. Nothing expires here: a message stays until Done.
+// Every method is safe for concurrent use. Nothing expires by itself: a message stays until Done, a dead letter until Discard
+// (see ExpireLetters).
 type Outbox interface {
 	// Durable tells whether what was queued survives the end of this process. Where it does not, nobody may be told that
 	// a message is accepted.

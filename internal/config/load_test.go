@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Env: Development, Port: 8080, MetricsPort: 9091, RateLimit: 20, MaxFrameBytes: 64 << 10, MaxContentChars: 16_000,
 		MaxQueueBytes: 1 << 20, Delivery: Confirmed, AcceptPatience: 2 * time.Second, SaveTimeout: 15 * time.Second, SavePatience: 10 * time.Second,
-		BatchMax: 100, APIConcurrency: 16, LogWindow: 1000, ReplayAge: 10 * time.Minute, ReplayMax: 100, DrainTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
+		BatchMax: 100, APIConcurrency: 16, DeadLetterAge: 90 * 24 * time.Hour, LogWindow: 1000, ReplayAge: 10 * time.Minute, ReplayMax: 100, DrainTimeout: 25 * time.Second, LogLevel: slog.LevelInfo,
 		DataDir: "./.eclipse",
 	}
 	if len(c.AllowedOrigins) != 0 {

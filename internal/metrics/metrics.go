@@ -70,6 +70,7 @@ type Metrics struct {
 	OutboxReposted   prometheus.Counter // messages posted again to the old API after a call without an answer: each may be a duplicate
 	OutboxHeldBack   prometheus.Counter // tries put off because the API has lost the batch route that the message needs
 	OutboxDead       prometheus.Counter // accepted messages refused for good
+	OutboxExpired    prometheus.Counter // dead letters discarded that nobody had decided about in time
 	OutboxUnreadable prometheus.Counter // queued messages that could not be read
 
 	// Redis.
@@ -180,6 +181,7 @@ func (m *Metrics) outbox(r register) {
 	m.OutboxReposted = r.counter("outbox_reposted_total", "Messages posted again to an old API that gave no answer; each may be a duplicate.")
 	m.OutboxHeldBack = r.counter("outbox_held_back_total", "Tries put off because the API has lost the batch route that the message needs.")
 	m.OutboxDead = r.counter("outbox_dead_total", "Accepted messages refused for good.")
+	m.OutboxExpired = r.counter("outbox_expired_total", "Dead letters discarded that nobody had decided about in time.")
 	m.OutboxUnreadable = r.counter("outbox_unreadable_total", "Queued messages that could not be read.")
 }
 
