@@ -47,6 +47,7 @@ const (
 	maxOverdue     = 256                    // calls that go on without a slot
 	overdueAfter   = 4                      // times what is usual, but
 	leastOverdue   = 250 * time.Millisecond // at least, and at most the patience
+	leastPressed   = 100 * time.Millisecond // the same, for giving a slot up while others wait for one
 	shareOfApart   = 2                      // suspects have one slot for so many of the others
 	usualStep      = 8                      // an answer moves what is usual by this part
 	defaultOverdue = 2 * time.Second        // the patience of those who accept nothing
@@ -121,12 +122,21 @@ func (a *apiCalls) limit() time.Duration {
 	return max(min(max(overdueAfter*a.usual, leastOverdue), a.patience), 2*a.usual)
 }
 
+// yieldAfter is after how long a call gives its slot up; pressed: others wait for one.
+func (a *apiCalls) yieldAfter(pressed bool) time.Duration {
+	limit := a.limit()
+	if pressed && a.usual > 0 {
+		limit = min(limit, max(overdueAfter*a.usual, leastPressed))
+	}
+	return limit
+}
+
 // moment is the time within which calls end that the API answers together.
 func (a *apiCalls) moment() time.Duration { return a.usual }
 
 // look finds the calls that give up their slots now, and those whose chats become suspects.
-func (a *apiCalls) look(now time.Time) (yielded, suspected []*apiCall) {
-	limit := a.limit()
+func (a *apiCalls) look(now time.Time, pressed bool) (yielded, suspected []*apiCall) {
+	limit := a.yieldAfter(pressed)
 	var alone [2]int // overdue calls that none has passed, by whose slots they had
 	for _, c := range a.underWay {
 		if now.Sub(c.began) < limit {
@@ -156,14 +166,14 @@ func (a *apiCalls) look(now time.Time) (yielded, suspected []*apiCall) {
 // suspectAt is when an overdue call makes suspects of its chats.
 func (a *apiCalls) suspectAt(c *apiCall) time.Time {
 	if c.passed.IsZero() {
-		return c.began.Add(a.patience)
+		return c.began.Add(max(a.limit(), a.patience))
 	}
-	return c.passed.Add(a.moment())
+	return maxTime(c.began.Add(a.limit()), c.passed.Add(a.moment()))
 }
 
 // next is when there is something to see for look, zero = no time will come.
-func (a *apiCalls) next(now time.Time) (at time.Time) {
-	limit := a.limit()
+func (a *apiCalls) next(now time.Time, pressed bool) (at time.Time) {
+	limit := a.yieldAfter(pressed)
 	for _, c := range a.underWay {
 		due := c.began.Add(limit)
 		young := due.After(now)

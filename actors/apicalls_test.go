@@ -30,28 +30,52 @@ func TestAnOverdueCallGivesItsSlotUp(t *testing.T) {
 		t.Fatal("two slots, and one for suspects")
 	}
 	a.end(a.post(false, now.Add(time.Millisecond)), true, twenty)
-	if yielded, suspected := a.look(now.Add(leastOverdue - 1)); yielded != nil || suspected != nil {
+	if yielded, suspected := a.look(now.Add(leastOverdue-1), false); yielded != nil || suspected != nil {
 		t.Fatal("not overdue yet")
 	}
-	if at := a.next(now.Add(twenty)); !at.Equal(now.Add(leastOverdue)) {
+	if at := a.next(now.Add(twenty), false); !at.Equal(now.Add(leastOverdue)) {
 		t.Errorf("looked at after %v", at.Sub(now))
 	}
-	yielded, suspected := a.look(now.Add(leastOverdue))
+	yielded, suspected := a.look(now.Add(leastOverdue), false)
 	if !slices.Equal(yielded, []*apiCall{hangs, suspect}) || suspected != nil || !a.room(false) || !a.room(true) {
 		t.Fatalf("%d yielded, %d suspected", len(yielded), len(suspected))
 	}
-	at := a.next(now.Add(leastOverdue))
-	yielded, suspected = a.look(at)
+	at := a.next(now.Add(leastOverdue), false)
+	yielded, suspected = a.look(at, false)
 	if yielded != nil || !slices.Equal(suspected, []*apiCall{hangs, suspect}) {
 		t.Fatalf("after a moment %d yielded, %d suspected", len(yielded), len(suspected))
 	}
-	if yielded, suspected = a.look(now.Add(time.Minute)); yielded != nil || suspected != nil || !a.next(now).IsZero() {
+	if yielded, suspected = a.look(now.Add(time.Minute), false); yielded != nil || suspected != nil || !a.next(now, false).IsZero() {
 		t.Fatal("told twice")
 	}
 	a.end(hangs, false, time.Minute)
 	a.end(suspect, true, time.Minute)
 	if a.held != [2]int{} || a.overdue != 0 || len(a.underWay) != 0 {
 		t.Errorf("left: %+v", a)
+	}
+}
+
+// While others wait for a slot it is given up sooner; suspicion takes its time.
+func TestSlotsThatOthersWaitForAreGivenUpSooner(t *testing.T) {
+	now := time.Now()
+	a := answering(1)
+	hangs := a.post(false, now)
+	a.answered = now.Add(time.Millisecond)
+	if at := a.next(now, true); !at.Equal(now.Add(leastPressed)) {
+		t.Errorf("looked at after %v", at.Sub(now))
+	}
+	if yielded, suspected := a.look(now.Add(leastPressed), false); yielded != nil || suspected != nil {
+		t.Fatal("nobody waits")
+	}
+	yielded, suspected := a.look(now.Add(leastPressed), true)
+	if !slices.Equal(yielded, []*apiCall{hangs}) || suspected != nil || !a.room(false) {
+		t.Fatalf("%d yielded, %d suspected", len(yielded), len(suspected))
+	}
+	if at := a.next(now.Add(leastPressed), true); !at.Equal(now.Add(leastOverdue)) {
+		t.Errorf("then after %v", at.Sub(now))
+	}
+	if _, suspected = a.look(now.Add(leastOverdue), false); len(suspected) != 1 {
+		t.Error("not suspected")
 	}
 }
 
@@ -68,7 +92,7 @@ func TestWhileNobodyIsAnsweredFewGiveTheirSlotsUp(t *testing.T) {
 			total++
 		}
 		now = now.Add(leastOverdue)
-		a.look(now)
+		a.look(now, false)
 	}
 	if total != 8 {
 		t.Errorf("%d calls", total)
@@ -80,7 +104,7 @@ func TestWhileNobodyIsAnsweredFewGiveTheirSlotsUp(t *testing.T) {
 	}
 	// One answer to a later call shows that it hangs for some only.
 	a.end(a.underWay[7], true, time.Second)
-	if yielded, _ := a.look(now); len(yielded) != 3 || !a.room(false) {
+	if yielded, _ := a.look(now, false); len(yielded) != 3 || !a.room(false) {
 		t.Errorf("%d gave their slots up then", len(yielded))
 	}
 }
@@ -98,7 +122,7 @@ func TestAPauseMakesNoSuspects(t *testing.T) {
 	for _, c := range []*apiCall{last, a.underWay[2], a.underWay[1], a.underWay[0]} {
 		now = now.Add(time.Millisecond)
 		a.end(c, true, now.Sub(c.began))
-		if _, suspected := a.look(now); suspected != nil {
+		if _, suspected := a.look(now, false); suspected != nil {
 			t.Error("suspected")
 		}
 	}
@@ -111,7 +135,7 @@ func TestOverdueCallsAreBounded(t *testing.T) {
 		a.post(!a.room(false), now)
 		a.answered = now.Add(time.Millisecond)
 		now = now.Add(leastOverdue)
-		a.look(now)
+		a.look(now, false)
 	}
 	if a.overdue != maxOverdue || a.room(false) || a.room(true) {
 		t.Errorf("%d overdue, slots %v", a.overdue, a.held)

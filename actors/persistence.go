@@ -215,7 +215,7 @@ func (p *persistence) sleep(now time.Time) {
 			at = t
 		}
 	}
-	soonest(p.calls.next(now))
+	soonest(p.calls.next(now, p.pressed()))
 	if p.queue.size > 0 || p.hanging {
 		soonest(p.expireAt)
 	}

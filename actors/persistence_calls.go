@@ -80,7 +80,7 @@ func (p *persistence) post(ctx context.Context, batch []*queued, route metrics.R
 // free takes the slots of calls that are overdue, and makes suspects of their chats. By the batch route chats that shared
 // such a call go again, each alone. The old route would store a repeat twice: there a chat waits for its call.
 func (p *persistence) free(now time.Time) {
-	yielded, suspected := p.calls.look(now)
+	yielded, suspected := p.calls.look(now, p.pressed())
 	p.router.metrics.APIOverdue.Add(float64(len(yielded)))
 	for _, c := range yielded {
 		if p.breaker.open() { // the try has failed, though it goes on
@@ -101,6 +101,9 @@ func (p *persistence) free(now time.Time) {
 		}
 	}
 }
+
+// pressed tells whether chats that are not suspect wait for a slot.
+func (p *persistence) pressed() bool { return p.queue.waits(false) && !p.calls.room(false) }
 
 // chats are the saves of a call by chat.
 func (c *apiCall) chats() (chats [][]*queued) {
