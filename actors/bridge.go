@@ -84,8 +84,9 @@ type read struct {
 // Messages to the bridge besides those of package messages.
 type (
 	subscribe struct {
-		chatID string
-		pid    *actor.PID
+		chatID   string
+		pid      *actor.PID
+		audience *audience
 	}
 	unsubscribe struct {
 		chatID string
@@ -116,8 +117,9 @@ type (
 		err      error
 	}
 	publishDone struct {
-		sent int
-		err  error
+		sent  []chatlog.Publication
+		began time.Time
+		err   error
 	}
 	readDone struct {
 		read read
@@ -178,7 +180,7 @@ func (b *bridge) Receive(ctx actor.Context) {
 	case *orphansFound:
 		b.onOrphans(m)
 	case *subscribe:
-		b.subs.add(m.chatID, m.pid)
+		b.subs.add(m.chatID, m.pid, m.audience)
 		b.runSubscribe()
 	case *unsubscribe:
 		if b.subs.remove(m.chatID, m.pid) {

@@ -70,10 +70,16 @@ func (b *bridge) onHeard(h *heard) {
 		b.router.metrics.Drop(metrics.DropNotMember)
 		return
 	}
-	if at, sealed := wire.SealedPosition(h.payload); sealed && sub.own(at) {
+	l := b.laneOf(h.chatID)
+	switch at, sealed := wire.SealedPosition(h.payload); {
+	case sealed && l.echoed(h): // its answer comes, and tells the chat the same
+		return
+	case sealed && sub.own(at), !sealed && wire.OriginIs(h.payload, b.router.cfg.Instance):
 		b.router.metrics.Drop(metrics.DropOwnEcho)
 		return
 	}
+	sub.foreign(b.heardAt)
+	b.passEchoes(l, h.chatID) // without them this would come past a hole
 	b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
 }
 

@@ -21,10 +21,14 @@ var laneSeed = maphash.MakeSeed()
 func (b *bridge) enqueue(op logOp) {
 	b.router.logging.Add(1)
 	b.router.loggingBytes.Add(op.size())
-	i := int(maphash.String(laneSeed, op.chatID()) % laneCount)
+	i := laneIndex(op.chatID())
 	b.lanes[i].push(op)
 	b.runLane(i)
 }
+
+func laneIndex(chatID string) int { return int(maphash.String(laneSeed, chatID) % laneCount) }
+
+func (b *bridge) laneOf(chatID string) *lane { return &b.lanes[laneIndex(chatID)] }
 
 func (b *bridge) runLane(i int) {
 	batch := b.lanes[i].take(time.Now())
@@ -131,6 +135,7 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		switch a := &d.answers[i]; {
 		case a.err != nil:
 			b.router.metrics.Append(metrics.AppendError)
+			b.passEchoes(l, op.chatID())
 			continue
 		case op.lookUp != nil:
 			b.answerLookUp(op.lookUp, a.found)
@@ -140,10 +145,22 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		b.router.logging.Add(-1)
 		b.router.loggingBytes.Add(-op.size())
 	}
+	b.router.metrics.DropN(metrics.DropOwnEcho, len(l.echoes))
+	clear(l.echoes)
+	l.echoes = l.echoes[:0]
 	if wait := time.Until(l.nextTry()); wait > 0 {
 		b.router.alarm.after(wait, b.self)
 	}
 	b.runLane(d.lane)
+}
+
+// passEchoes gives a chat the entries of its own that were heard and not answered.
+func (b *bridge) passEchoes(l *lane, chatID string) {
+	for _, h := range l.takeEchoes(chatID) {
+		if sub := b.subs.chats[chatID]; sub != nil {
+			b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
+		}
+	}
 }
 
 func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
@@ -193,17 +210,24 @@ func (b *bridge) runPublish() {
 	b.publishing = true
 	batch := b.publications
 	b.publications = nil
+	began := time.Now()
 	b.router.outside(b.self, func() any {
 		ctx, cancel := b.call()
 		defer cancel()
-		return &publishDone{len(batch), b.router.deps.Bus.Publish(ctx, batch)}
-	}, func(err error) any { return &publishDone{len(batch), err} })
+		return &publishDone{batch, began, b.router.deps.Bus.Publish(ctx, batch)}
+	}, func(err error) any { return &publishDone{batch, began, err} })
 }
 
 func (b *bridge) onPublishDone(d *publishDone) {
 	b.publishing = false
 	if d.err != nil {
-		b.router.metrics.DropN(metrics.DropPublishFailed, d.sent)
+		b.router.metrics.DropN(metrics.DropPublishFailed, len(d.sent))
+	} else {
+		for i := range d.sent {
+			if sub := b.subs.chats[d.sent[i].ChatID]; sub != nil {
+				sub.published(d.sent[i].Heard, d.began)
+			}
+		}
 	}
 	b.runPublish()
 }

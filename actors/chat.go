@@ -45,6 +45,7 @@ type chat struct {
 
 	presence presence
 	typists  typists
+	audience audience
 	read     readMarks
 
 	joined time.Time // when the first member came
@@ -133,7 +134,7 @@ func (c *chat) Receive(ctx actor.Context) {
 		c.self = ctx.Self()
 		c.joined = time.Now()
 		c.emptied = c.joined
-		c.router.bridge.send(&subscribe{chatID: c.id, pid: c.self})
+		c.router.bridge.send(&subscribe{chatID: c.id, pid: c.self, audience: &c.audience})
 	case *actor.Stopping:
 		c.router.bridge.send(&unsubscribe{chatID: c.id, pid: c.self})
 		c.router.metrics.Chats.Dec()

@@ -34,6 +34,9 @@ func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uin
 	data := wire.TypingData{UserID: userID, IsTyping: isTyping, ChatID: c.id}
 	now := time.Now()
 	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.sender.Connection != typistConnection })
+	if len(c.presence.remote) == 0 && c.audience.absent(now) {
+		return
+	}
 	data.Origin = c.router.cfg.Instance
 	c.publish(wire.Typing(data, now))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
@@ -242,6 +243,58 @@ func TestSubscriptionsKnowTheirOwnEchoes(t *testing.T) {
 	s.appended(at(8)) // of the epoch that has ended
 	if !s.own(wire.Position{Epoch: "f", Offset: 1}) || s.own(at(7)) || s.own(at(8)) {
 		t.Error("own after an epoch")
+	}
+}
+
+// Typing is kept back only while an answer says that nobody else listens, and nothing foreign has been heard since it was asked for.
+func TestAudience(t *testing.T) {
+	began := time.Now()
+	later := began.Add(time.Millisecond)
+	for _, c := range []struct {
+		confirmed bool
+		listeners int
+		foreign   time.Time
+		absent    bool
+	}{
+		{false, 0, time.Time{}, true}, {false, 1, time.Time{}, false}, {true, 0, time.Time{}, true}, {true, 1, time.Time{}, true}, {true, 2, time.Time{}, false},
+		{true, 1, began.Add(-time.Millisecond), true}, {true, 1, later, false},
+	} {
+		s := &subscription{audience: &audience{}, confirmed: c.confirmed}
+		s.foreign(c.foreign)
+		if s.published(c.listeners, began); s.audience.absent(later) != c.absent {
+			t.Errorf("%+v: absent %v", c, !c.absent)
+		}
+		if s.audience.absent(began.Add(audienceCheck)) {
+			t.Errorf("%+v: for longer than an answer holds", c)
+		}
+		if s.foreign(later); s.audience.absent(later) {
+			t.Errorf("%+v: absent though heard", c)
+		}
+	}
+}
+
+func TestLaneKnowsEchoesOfWhatIsInFlight(t *testing.T) {
+	var l lane
+	op := func(chatID, body string) logOp {
+		return logOp{append: &messages.AppendRequest{ChatId: chatID, Body: []byte(body)}}
+	}
+	echo := func(chatID, payload string) bool { return l.echoed(&heard{chatID, []byte(payload)}) }
+	l.push(op("c1", `{"a":1}`))
+	l.push(op("c2", `{"b":1}`))
+	l.push(logOp{lookUp: &lookUp{chatID: "c3"}})
+	const sealed = `{"a":1,"offset":7,"epoch":"e"}`
+	if echo("c1", sealed) {
+		t.Error("an echo of what is not in flight")
+	}
+	l.take(time.Now())
+	if echo("c2", sealed) || echo("c3", sealed) || echo("c1", `{"a":12,"offset":7,"epoch":"e"}`) || echo("c1", `{"a":1}`) {
+		t.Error("an echo of something else")
+	}
+	if !echo("c1", sealed) || !echo("c2", `{"b":1,"offset":3,"epoch":"e"}`) {
+		t.Error("no echo")
+	}
+	if got := l.takeEchoes("c1"); len(got) != 1 || string(got[0].payload) != sealed || len(l.echoes) != 1 || l.takeEchoes("c1") != nil {
+		t.Errorf("kept %v, left %v", got, l.echoes)
 	}
 }
 

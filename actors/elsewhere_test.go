@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -189,4 +190,36 @@ func TestAgentWhoLeftBeforeTheNameCame(t *testing.T) {
 	if got := watcher.statuses("u1"); !slices.Equal(got, []string{"online", "offline"}) {
 		t.Errorf("u1 is %v", got)
 	}
+}
+
+// Typing stays on an instance while nobody else listens, and reaches the other one from the moment that it is there.
+func TestTypingIsPublishedWhereSomebodyListens(t *testing.T) {
+	fs, links := cluster(t, quick(), 2)
+	var published atomic.Int32
+	links[0].publish = func(ctx context.Context, items []chatlog.Publication) error {
+		for _, item := range items {
+			if bytes.Contains(item.Payload, []byte(`"type":"typing"`)) {
+				published.Add(1)
+			}
+		}
+		return links[0].Memory.Publish(ctx, items)
+	}
+	typist, listener := fs[0].connect("c1", "u1", signedIn), fs[0].connect("c1", "u2", signedIn)
+	typing := true
+	types := func() {
+		typist.Handle(wire.ClientFrame{Kind: wire.KindTyping, IsTyping: typing})
+		typing = !typing
+	}
+	heard := 0
+	eventually(t, "it is known that nobody else listens", func() bool {
+		types()
+		heard++
+		listener.hears("typing", heard)
+		return int(published.Load()) < heard-5 // more than may be under way
+	})
+	other := fs[1].connect("c1", "u3", signedIn)
+	eventually(t, "typing is heard on the other instance", func() bool {
+		types()
+		return other.count("typing") > 0
+	})
 }

@@ -1,8 +1,10 @@
 package actors
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -16,6 +18,7 @@ import (
 type lane struct {
 	queue    []logOp
 	inFlight []logOp
+	echoes   []*heard         // of what is in flight: heard on the channel before the answer
 	since    time.Time        // when the batch in flight began
 	failures int              // batches failed in a row
 	retryAt  time.Time        // no batch before
@@ -92,6 +95,38 @@ func (l *lane) take(now time.Time) []logOp {
 	}
 	l.queue = kept
 	return l.inFlight
+}
+
+// echoed keeps a sealed payload that is the entry of an append in flight; false if it is none.
+func (l *lane) echoed(h *heard) bool {
+	if len(l.echoes) == laneBatch {
+		return false
+	}
+	for i := range l.inFlight {
+		if a := l.inFlight[i].append; a != nil && a.ChatId == h.chatID && sealedFrom(a.Body, h.payload) {
+			l.echoes = append(l.echoes, h)
+			return true
+		}
+	}
+	return false
+}
+
+// sealedFrom tells whether sealing a body gave this payload.
+func sealedFrom(body, payload []byte) bool {
+	n := len(body) - 1 // its brace
+	return n > 0 && len(payload) > n && payload[n] == ',' && bytes.Equal(payload[:n], body[:n])
+}
+
+// takeEchoes takes out what was kept of a chat.
+func (l *lane) takeEchoes(chatID string) (taken []*heard) {
+	l.echoes = slices.DeleteFunc(l.echoes, func(h *heard) bool {
+		if h.chatID == chatID {
+			taken = append(taken, h)
+			return true
+		}
+		return false
+	})
+	return taken
 }
 
 // done takes the errors of the batch in flight, one per operation, and puts what failed back in front. A log that

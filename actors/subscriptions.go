@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -18,20 +19,48 @@ type subscriptions struct {
 
 type subscription struct {
 	pid       *actor.PID
+	audience  *audience // the chat's
+	foreignAt time.Time // when something was last heard that this instance did not send
 	confirmed bool
 	ownEpoch  string // appends of our own without a gap, in one epoch: their echoes are dropped
 	ownFirst  uint64
 	ownLast   uint64
 }
 
+// audience tells a chat whether somebody besides this instance listens to its channel, as Redis answered to its last publish.
+// While nobody does, typing is not published: whoever begins to listen within audienceCheck misses what it would have missed
+// by beginning a little later. The bridge writes it, the chat reads it.
+type audience struct{ absentUntil atomic.Int64 } // Unix ns
+
+// audienceCheck is how long an answer holds. What another instance sends ends it at once.
+const audienceCheck = 5 * time.Second
+
+func (a *audience) absent(now time.Time) bool { return now.UnixNano() < a.absentUntil.Load() }
+
+// published takes how many listened to a publish that began at a time.
+func (s *subscription) published(listeners int, began time.Time) {
+	if s.confirmed {
+		listeners-- // ourselves
+	}
+	if listeners <= 0 && s.foreignAt.Before(began) {
+		s.audience.absentUntil.Store(began.Add(audienceCheck).UnixNano())
+	}
+}
+
+// foreign notes that something was heard that this instance did not send.
+func (s *subscription) foreign(now time.Time) {
+	s.foreignAt = now
+	s.audience.absentUntil.Store(0)
+}
+
 // subscribeBatch bounds one call.
 const subscribeBatch = 512
 
-func (s *subscriptions) add(chatID string, pid *actor.PID) {
+func (s *subscriptions) add(chatID string, pid *actor.PID, a *audience) {
 	if s.chats == nil {
 		s.chats = make(map[string]*subscription)
 	}
-	s.chats[chatID] = &subscription{pid: pid}
+	s.chats[chatID] = &subscription{pid: pid, audience: a}
 	s.adding = append(s.adding, chatID)
 }
 
@@ -64,6 +93,7 @@ func (s *subscriptions) lost() {
 	s.adding, s.leaving, s.heard = s.adding[:0], nil, 0
 	for chatID, sub := range s.chats {
 		sub.confirmed = false
+		sub.audience.absentUntil.Store(0)
 		s.adding = append(s.adding, chatID)
 	}
 }

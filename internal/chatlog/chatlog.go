@@ -89,6 +89,7 @@ type Log interface {
 type Publication struct {
 	ChatID  string
 	Payload []byte
+	Heard   int // set by Publish: how many feeds listen to the channel, our own among them
 }
 
 // Bus is the pub/sub beside the log.

@@ -38,7 +38,7 @@ func TestFeedHearsAppendsAndPublications(t *testing.T) {
 			}
 		}
 		typing := `{"type":"typing"}`
-		if err := here.Publish(soon(t), []Publication{{silent, []byte("x")}, {chatID, []byte(typing)}}); err != nil {
+		if err := here.Publish(soon(t), []Publication{{ChatID: silent, Payload: []byte("x")}, {ChatID: chatID, Payload: []byte(typing)}}); err != nil {
 			t.Fatal(err)
 		}
 		mustAppend(t, here, event(silent, "k"))
@@ -56,6 +56,32 @@ func TestFeedHearsAppendsAndPublications(t *testing.T) {
 	})
 }
 
+func TestPublishTellsHowManyListen(t *testing.T) {
+	onEveryStore(t, 100, func(t *testing.T, f fixture) {
+		here, there := f.connect(t), f.connect(t)
+		chatID := newChat()
+		listeners := func() int {
+			items := []Publication{{ChatID: newChat(), Payload: []byte("x")}, {ChatID: chatID, Payload: []byte("y")}}
+			if err := here.Publish(soon(t), items); err != nil {
+				t.Fatal(err)
+			}
+			if items[0].Heard != 0 {
+				t.Errorf("%d listen to nobody's chat", items[0].Heard)
+			}
+			return items[1].Heard
+		}
+		if n := listeners(); n != 0 {
+			t.Errorf("%d listen before anybody does", n)
+		}
+		for i, on := range []client{here, there} {
+			mustSubscribe(t, mustDial(t, on, func(string, []byte) {}), chatID)
+			if n := listeners(); n != i+1 {
+				t.Errorf("%d listen, want %d", n, i+1)
+			}
+		}
+	})
+}
+
 func TestUnsubscribedFeedHearsNothing(t *testing.T) {
 	onEveryStore(t, 100, func(t *testing.T, f fixture) {
 		here, there := f.connect(t), f.connect(t)
@@ -67,12 +93,12 @@ func TestUnsubscribedFeedHearsNothing(t *testing.T) {
 			if err := feed.Unsubscribe(soon(t), []string{goes, "never-subscribed"}); err != nil {
 				t.Fatal(err)
 			}
-			if err := here.Publish(soon(t), []Publication{{goes, []byte("x")}, {stays, []byte("y")}}); err != nil {
+			if err := here.Publish(soon(t), []Publication{{ChatID: goes, Payload: []byte("x")}, {ChatID: stays, Payload: []byte("y")}}); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the other chat is heard", func() bool { return len(ears.of(stays)) == 2*round+1 })
 			mustSubscribe(t, feed, goes)
-			if err := here.Publish(soon(t), []Publication{{goes, []byte("z")}, {stays, []byte("y")}}); err != nil {
+			if err := here.Publish(soon(t), []Publication{{ChatID: goes, Payload: []byte("z")}, {ChatID: stays, Payload: []byte("y")}}); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the other chat is heard", func() bool { return len(ears.of(stays)) == 2*round+2 })

@@ -136,7 +136,7 @@ func (f *diskFile) disconnect() error {
 
 // tellAll publishes to the feeds of every handle.
 func (f *diskFile) tellAll(chatID string, payload []byte) {
-	_ = f.bus.Publish(context.Background(), []Publication{{chatID, payload}}) // has no error
+	_ = f.bus.Publish(context.Background(), []Publication{{ChatID: chatID, Payload: payload}}) // has no error
 }
 
 // report tells once that the file was found damaged while it was in use.

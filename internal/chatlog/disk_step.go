@@ -8,7 +8,7 @@ type steps struct {
 }
 
 func (s *steps) publish(chatID string, payload []byte) {
-	s.heard = append(s.heard, Publication{chatID, payload})
+	s.heard = append(s.heard, Publication{ChatID: chatID, Payload: payload})
 }
 
 // carry carries out one step. An error is SQLite's and ends the transaction; what the step itself comes to, is in its

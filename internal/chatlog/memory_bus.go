@@ -23,9 +23,11 @@ type handleFeeds struct {
 // Publish implements Bus: every feed of another handle hears it.
 func (m *Memory) Publish(_ context.Context, items []Publication) error {
 	now := time.Now()
-	for _, item := range items {
+	for i := range items {
+		item := &items[i]
 		s := m.lock(item.ChatID, now)
 		m.publish(s, item.ChatID, item.Payload)
+		item.Heard = len(s.feeds[item.ChatID])
 		s.mu.Unlock()
 	}
 	return nil

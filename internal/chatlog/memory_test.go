@@ -97,7 +97,7 @@ func TestMemoryFeedDoesNotHearItsOwnHandle(t *testing.T) {
 	listener := mustDial(t, other, others.deliver)
 	mustSubscribe(t, listener, chatID)
 	mustAppend(t, m, event(chatID, "k"))
-	if err := m.Publish(soon(t), []Publication{{chatID, []byte("typing")}}); err != nil {
+	if err := m.Publish(soon(t), []Publication{{ChatID: chatID, Payload: []byte("typing")}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := listener.Probe(soon(t)); err != nil {
@@ -115,7 +115,7 @@ func TestMemoryFeedThatFallsBehindEnds(t *testing.T) {
 	mustSubscribe(t, feed, chatID)
 	payload := make([]byte, 1<<20)
 	publish := func() {
-		if err := m.Publish(soon(t), []Publication{{chatID, payload}}); err != nil {
+		if err := m.Publish(soon(t), []Publication{{ChatID: chatID, Payload: payload}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,10 +20,12 @@ func (r *Redis) Publish(ctx context.Context, items []Publication) error {
 		// Copied, since after a missed deadline the library may still be sending it.
 		commands[i] = r.client.B().Publish().Channel(channelPrefix + item.ChatID).Message(string(item.Payload)).Build()
 	}
-	for _, result := range r.do(ctx, commands) {
-		if err := result.Error(); err != nil {
+	for i, result := range r.do(ctx, commands) {
+		heard, err := result.AsInt64()
+		if err != nil {
 			return named("publish", err)
 		}
+		items[i].Heard = int(heard)
 	}
 	return nil
 }

@@ -30,3 +30,15 @@ func SealedPosition(payload []byte) (p Position, ok bool) {
 	}
 	return Position{Epoch: string(epoch), Offset: offset}, true
 }
+
+// OriginIs tells whether a payload is an ephemeral one that this instance made: closeData puts the origin last. It is exact on valid
+// JSON, as SealedPosition is.
+func OriginIs(payload []byte, origin string) bool {
+	const field = `,"origin":"`
+	rest, ok := bytes.CutSuffix(payload, []byte(`"}`))
+	if !ok || len(rest) < len(field)+len(origin) {
+		return false
+	}
+	from := len(rest) - len(origin)
+	return string(rest[from:]) == origin && string(rest[from-len(field):from]) == field
+}

@@ -23,3 +23,20 @@ func TestSealedPosition(t *testing.T) {
 		}
 	}
 }
+
+func TestOriginIs(t *testing.T) {
+	const us = "019a1b2c"
+	own := Typing(TypingData{UserID: "u1", IsTyping: true, ChatID: "c1", Origin: us}, now)
+	if !OriginIs(own, us) {
+		t.Errorf("not ours: %s", own)
+	}
+	for _, payload := range []string{
+		``, `"}`, `{}`, us + `"}`, `{"origin":"` + us + `","type":"typing"}`, `{"type":"typing","origin":"x` + us + `"}`,
+		`{"type":"message","data":{"origin":"` + us + `"}}`, `{"type":"x","text":",\"origin\":\"` + us + `"}`,
+		string(Typing(TypingData{UserID: "u1", ChatID: "c1", Origin: us + "x"}, now)), string(Typing(TypingData{UserID: "u1", ChatID: "c1"}, now)),
+	} {
+		if OriginIs([]byte(payload), us) {
+			t.Errorf("ours: %s", payload)
+		}
+	}
+}
