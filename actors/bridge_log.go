@@ -49,22 +49,25 @@ func (b *bridge) runBatch(lane int, batch []logOp) *laneDone {
 	ctx, cancel := b.call()
 	defer cancel()
 	done := &laneDone{lane: lane, answers: make([]logAnswer, len(batch))}
-	var appends []int
-	lookUps := make(map[string][]int) // by chat
+	appends := make([]int, 0, len(batch))
+	var lookUps map[string][]int // by chat
 	for i, op := range batch {
 		if op.append != nil {
 			appends = append(appends, i)
 		} else {
+			if lookUps == nil {
+				lookUps = make(map[string][]int)
+			}
 			lookUps[op.lookUp.chatID] = append(lookUps[op.lookUp.chatID], i)
 		}
 	}
+	if len(lookUps) == 0 {
+		b.appendAll(ctx, batch, appends, done.answers)
+		return done
+	}
 	var g errgroup.Group
 	g.SetLimit(maxLookUps)
-	g.Go(func() error {
-		defer b.recovered(appends, done.answers)
-		b.appendAll(ctx, batch, appends, done.answers)
-		return nil
-	})
+	g.Go(func() error { b.appendAll(ctx, batch, appends, done.answers); return nil })
 	for chatID, indexes := range lookUps {
 		g.Go(func() error {
 			defer b.recovered(indexes, done.answers)
@@ -92,6 +95,7 @@ func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, an
 	if len(indexes) == 0 {
 		return
 	}
+	defer b.recovered(indexes, answers)
 	items := make([]chatlog.Append, len(indexes))
 	for i, at := range indexes {
 		r := batch[at].append
