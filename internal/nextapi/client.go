@@ -46,7 +46,8 @@ type Options struct {
 // Client implements API. Safe for concurrent use.
 type Client struct {
 	base        string
-	header      http.Header
+	once        http.Header // of a request that must not be sent twice
+	repeatable  http.Header
 	http        *http.Client
 	timeout     time.Duration
 	userTimeout time.Duration
@@ -65,11 +66,13 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base:        base,
-		header:      header(o.Secret, or(o.UserAgent, "eclipse-chat-router")),
+		once:        header(o.Secret, or(o.UserAgent, "eclipse-chat-router")),
 		http:        &http.Client{Transport: transport(or(o.MaxConnsPerHost, DefaultMaxConnsPerHost))},
 		timeout:     or(o.Timeout, DefaultTimeout),
 		userTimeout: or(o.UserTimeout, DefaultUserTimeout),
 	}
+	c.repeatable = c.once.Clone()
+	c.repeatable["Idempotency-Key"] = nil // tells the transport; not sent
 	if o.HTTPClient != nil {
 		own := *o.HTTPClient
 		c.http = &own
@@ -103,7 +106,7 @@ func baseURL(s string) (string, error) {
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
-// header is shared by all requests; the transport only reads it. Compression is not asked for: on a private route the
+// header is shared by requests; the transport only reads it. Compression is not asked for: on a private route the
 // CPU is worth more than the bytes.
 func header(secret, userAgent string) http.Header {
 	return http.Header{
@@ -162,10 +165,9 @@ func (c *Client) do(ctx context.Context, timeout time.Duration, k call) answer {
 	if err != nil {
 		return answer{err: errors.New("nextapi: the request cannot be made")}
 	}
-	request.Header = c.header
+	request.Header = c.once
 	if k.idempotent {
-		request.Header = c.header.Clone()
-		request.Header["Idempotency-Key"] = nil // tells the transport; not sent
+		request.Header = c.repeatable
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

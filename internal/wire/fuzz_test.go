@@ -209,3 +209,17 @@ func TestSealedPositionComesBack(t *testing.T) {
 		}
 	}
 }
+
+func FuzzOriginIs(f *testing.F) {
+	for _, seed := range []string{
+		`{"type":"typing","origin":"i"}`, `{"a":{"x":1,"origin":"i"}}`, `{"a":",\"origin\":\"i"}`, `{"a":["x","origin","i"]}`, `[{"x":1,"origin":"i"}]`, `{"x":1,"origin":"i"} `,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var members map[string]any
+		if json.Unmarshal(payload, &members) == nil && OriginIs(payload, "i") && members["origin"] != "i" {
+			t.Fatalf("%q", payload)
+		}
+	})
+}
