@@ -35,6 +35,7 @@ func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uin
 	now := time.Now()
 	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.sender.Connection != typistConnection })
 	if len(c.presence.remote) == 0 && c.audience.absent(now) {
+		c.typists.unheard(typistConnection)
 		return
 	}
 	data.Origin = c.router.cfg.Instance
@@ -178,6 +179,14 @@ func (c *chat) onPresenceState(s wire.PresenceState, now time.Time) {
 	}
 	if s.Want {
 		c.tellPresence(false)
+		c.tellTyping(now)
+	}
+}
+
+// tellTyping publishes the typing of those here that nobody elsewhere has heard of, since nobody listened.
+func (c *chat) tellTyping(now time.Time) {
+	for _, userID := range c.typists.takeUnheard() {
+		c.publish(wire.Typing(wire.TypingData{UserID: userID, IsTyping: true, ChatID: c.id, Origin: c.router.cfg.Instance}, now))
 	}
 }
 

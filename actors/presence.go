@@ -186,6 +186,7 @@ type typist struct {
 	origin     string
 	userID     string
 	until      time.Time
+	unheard    bool // other instances were not told, since nobody listened
 }
 
 // typists of a chat.
@@ -203,6 +204,26 @@ func (ts *typists) set(t typist, isTyping bool) {
 	if len(*ts) == 0 {
 		*ts = nil
 	}
+}
+
+// unheard notes that a socket's typing was not published.
+func (ts typists) unheard(connection uint64) {
+	for i := range ts {
+		if ts[i].connection == connection && ts[i].origin == "" {
+			ts[i].unheard = true
+		}
+	}
+}
+
+// takeUnheard returns the users whose typing was not published, once.
+func (ts typists) takeUnheard() (userIDs []string) {
+	for i := range ts {
+		if ts[i].unheard {
+			ts[i].unheard = false
+			userIDs = append(userIDs, ts[i].userID)
+		}
+	}
+	return userIDs
 }
 
 // stop ends the typing of those that match and returns them.

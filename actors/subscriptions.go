@@ -28,8 +28,9 @@ type subscription struct {
 }
 
 // audience tells a chat whether somebody besides this instance listens to its channel, as Redis answered to its last publish.
-// While nobody does, typing is not published: whoever begins to listen within audienceCheck misses what it would have missed
-// by beginning a little later. The bridge writes it, the chat reads it.
+// While nobody does, typing is not published. An instance that begins to listen asks who is here, and is told who types as well;
+// anybody else who begins within audienceCheck misses what it would have missed by beginning a little later. The bridge
+// writes it, the chat reads it.
 type audience struct{ absentUntil atomic.Int64 } // Unix ns
 
 // audienceCheck is how long an answer holds. What another instance sends ends it at once.
