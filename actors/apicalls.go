@@ -62,7 +62,8 @@ func newAPICalls(slots int, patience time.Duration) apiCalls {
 
 func slotsApart(slots int) int { return max(slots/shareOfApart, 1) }
 
-// MaxAPICalls is how many calls that store can be under way at once, of which so many are not overdue.
+// MaxAPICalls is how many calls that store can be under way at once, overdue ones and those of suspects included, where
+// there are so many slots.
 func MaxAPICalls(slots int) int { return slots + slotsApart(slots) + maxOverdue + 2*slots }
 
 // room tells whether a call may begin.
