@@ -256,7 +256,7 @@ func TestAudience(t *testing.T) {
 		foreign   time.Time
 		absent    bool
 	}{
-		{false, 0, time.Time{}, true}, {false, 1, time.Time{}, false}, {true, 0, time.Time{}, true}, {true, 1, time.Time{}, true}, {true, 2, time.Time{}, false},
+		{false, 0, time.Time{}, false}, {false, 1, time.Time{}, false}, {true, 0, time.Time{}, false}, {true, 1, time.Time{}, true}, {true, 2, time.Time{}, false},
 		{true, 1, began.Add(-time.Millisecond), true}, {true, 1, later, false},
 	} {
 		s := &subscription{audience: &audience{}, confirmed: c.confirmed}

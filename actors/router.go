@@ -185,6 +185,10 @@ func (r *Router) setAPIState(down, denied bool) {
 	r.apiDenied.Store(denied)
 }
 
+// comeBackAfter is how long clients are asked to wait after a planned close. The closes are spread, so that those who come
+// back are, too.
+const comeBackAfter = 500 * time.Millisecond
+
 // Drain takes no new sockets, advises every client, closes the sockets spread over a time, and waits until what was
 // accepted is stored and logged. It returns the context's error when that takes longer.
 func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
@@ -201,8 +205,8 @@ func (r *Router) Drain(ctx context.Context, spread time.Duration) error {
 	r.log.Info("draining", "connections", len(sessions))
 	start := time.Now()
 	due := func(i int) time.Duration { return spread * time.Duration(i+1) / time.Duration(len(sessions)+1) }
-	for i, s := range sessions {
-		s.advise(due(i))
+	for _, s := range sessions {
+		s.advise(comeBackAfter)
 	}
 	for i, s := range sessions {
 		sleep(ctx, time.Until(start.Add(due(i)))) // when the time is up the rest is closed at once

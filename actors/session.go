@@ -292,7 +292,7 @@ func (s *Session) Gone() {
 	s.router.open.Add(-1)
 }
 
-// advise tells a part-2 client that its socket will be closed and when to come back.
+// advise tells a part-2 client that its socket will be closed, and how long after that to come back.
 func (s *Session) advise(after time.Duration) {
 	if s.v1 {
 		s.tell(wire.Reconnect(after))

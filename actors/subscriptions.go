@@ -40,10 +40,7 @@ func (a *audience) absent(now time.Time) bool { return now.UnixNano() < a.absent
 
 // published takes how many listened to a publish that began at a time.
 func (s *subscription) published(listeners int, began time.Time) {
-	if s.confirmed {
-		listeners-- // ourselves
-	}
-	if listeners <= 0 && s.foreignAt.Before(began) {
+	if s.confirmed && listeners == 1 && s.foreignAt.Before(began) {
 		s.audience.absentUntil.Store(began.Add(audienceCheck).UnixNano())
 	}
 }

@@ -52,7 +52,7 @@ func TestDrainHandsOver(t *testing.T) {
 	for i, c := range leavers {
 		advice := c.next("reconnect")
 		equal(t, "keys of reconnect", advice.keys(), "afterMs type")
-		if ms := advice.num("afterMs"); ms < 0 || ms > 4000 {
+		if ms := advice.num("afterMs"); ms < 0 || ms > 2000 {
 			t.Errorf("advice of %v ms", ms)
 		}
 		equal(t, "end", c.closed(), ending{1012, "Server restarts"})
