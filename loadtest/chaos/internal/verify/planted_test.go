@@ -315,6 +315,17 @@ func TestWhatIsNoFault(t *testing.T) {
 				other.add(e)
 			}
 		}, func(v *Verdict) int { return v.Skipped }},
+		{"a replay brings once more what came without a place", func(r *Run) {
+			c := r.Clients[0]
+			i := c.find(Shown, 3)
+			bare := c.Events[i]
+			bare.Epoch, bare.Offset = 0, 0
+			c.put(i, Event{Kind: Closed})
+			c.put(i+1, Event{Kind: Asked, Epoch: epoch, Offset: 3})
+			c.put(i+2, Event{Kind: Opened})
+			c.put(i+3, bare)
+			c.put(i+5, Event{Kind: Resumed, Epoch: epoch, Offset: 4, Flag: true})
+		}, func(v *Verdict) int { return v.Skipped }},
 		{"a client asks about a hole", func(r *Run) {
 			c := r.Clients[0]
 			i := c.find(Shown, 4)

@@ -20,6 +20,7 @@ type reader struct {
 	shown map[uint64]bool    // ids
 	had   map[message]uint64 // id under which each message was first shown
 	fresh map[uint64]bool    // ids shown on this socket since the last resume was asked for
+	bare  map[uint64]bool    // those of them that had no place
 	last  map[uint16]uint32  // sender → greatest number shown with a place
 
 	open   bool            // the socket is
@@ -34,7 +35,7 @@ type reader struct {
 func (s *state) judgeReader(c *Client) {
 	r := &reader{
 		state: s, client: c, ahead: map[uint32]bool{}, shown: map[uint64]bool{}, had: map[message]uint64{},
-		fresh: map[uint64]bool{}, last: map[uint16]uint32{}, sentOn: map[uint32]int{}, echoed: map[uint64]bool{},
+		fresh: map[uint64]bool{}, bare: map[uint64]bool{}, last: map[uint16]uint32{}, sentOn: map[uint32]int{}, echoed: map[uint64]bool{},
 	}
 	opened := false
 	for _, e := range c.Events {
@@ -192,11 +193,12 @@ func (r *reader) show(e Event) {
 	case !r.pass(e):
 		return
 	}
-	if r.fresh[e.ID] && !r.loose && !r.echoed[e.ID] {
+	again := r.bare[e.ID] && e.Offset > 0 && r.asks > 0 // the replay brings once more what came without a place before it
+	if r.fresh[e.ID] && !r.loose && !r.echoed[e.ID] && !again {
 		v.broken(Repeated, r.client.Chat, "client %d of chat %d got message %v twice on one socket, the second time at %v with offset %d", r.client.Sender, r.client.Chat, m, e.At, e.Offset)
 		return
 	}
-	r.fresh[e.ID] = true
+	r.fresh[e.ID], r.bare[e.ID] = true, e.Offset == 0
 	if r.shown[e.ID] || r.isLoaded(m, e.ID) {
 		v.Skipped++
 		r.shown[e.ID] = true
