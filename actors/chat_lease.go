@@ -84,7 +84,7 @@ func (c *chat) learn(fence uint64, left int) {
 	if fence != c.outbox.fence {
 		c.lose()
 	}
-	c.outbox.fence, c.outbox.left = fence, c.atLeastEntering(left)
+	c.outbox.fence, c.outbox.left, c.outbox.known = fence, c.atLeastEntering(left), true
 }
 
 // atLeastEntering is how many messages are queued, when some may be on their way into a queue that was found empty.
@@ -192,6 +192,7 @@ func (c *chat) onLeaseLost(fence uint64) {
 // onQueueHead compares what is known of the queue with what the log tells beside its head. The head may be older than
 // what was accepted here since, so it does not say that such a message is gone.
 func (c *chat) onQueueHead(queued bool) {
+	c.outbox.known = true
 	switch {
 	case queued: // under a lease of ours too: whatever was forgotten here is listed again
 		c.outbox.left = max(c.outbox.left, 1)

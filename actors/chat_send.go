@@ -85,7 +85,7 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	switch {
 	case c.router.cfg.Live && route != routeSingle:
 		c.beginLive(s, m.Sender)
-	case c.outbox.left > 0 || !c.ready && c.accepts(): // it waits behind what is or may be queued, or is refused
+	case c.outbox.left > 0 || !c.outbox.known && c.accepts(): // it waits behind what is or may be queued, or is refused
 		c.enterAll()
 		c.enter(s)
 	case route == routeBatch:

@@ -13,6 +13,7 @@ import (
 // lease posts them, in the order of the queue.
 type outbox struct {
 	fence   uint64          // of the lease that this instance holds, 0 = none
+	known   bool            // the store has told whether messages are queued
 	left    int             // messages queued, as far as is known
 	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
 	leaving map[string]bool // keys of those whose step out of the queue is under way

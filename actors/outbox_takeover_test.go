@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -142,6 +143,38 @@ func TestOrderOverAReconnect(t *testing.T) {
 	again := next.connectOnly("c1", "ada", signedIn, part2)
 	again.sayID("two", "id-2")
 	eventually(t, "it has come", func() bool { return next.underway.Load() > 0 || next.acceptedBytes.Load() > 0 || len(api.stored()) > 0 })
+	close(release)
+	store.empty(t, "c1")
+	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
+	if got := api.stored(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// What another instance logs may be heard before the store tells that messages wait in the outbox.
+func TestOrderWhenAnEntryIsHeardFirst(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	f := store.mortal(t, api)
+	f.routed(routeBatch)
+	api.set(func() { api.fail = unavailable })
+	ada := f.connect("c1", "ada", signedIn, part2)
+	ada.sayID("one", "id-1")
+	ada.hearsAcks("id-1", "accepted")
+	f.Router.Close()
+	api.set(func() { api.fail = nil })
+	release := make(chan struct{})
+	next := store.hooked(t, api, &hookedStore{heads: func() { <-release }}, func(c *Config) { c.OrphanCheck = time.Hour })
+	next.routed(routeBatch)
+	again := next.connectOnly("c1", "ada", signedIn, part2)
+	body := []byte(`{"type":"message","data":{"id":"other","content":"other","role":"user","sender":{}},"timestamp":"t","chatId":"c1"}`)
+	n := 0
+	eventually(t, "an entry is heard", func() bool {
+		n++
+		store.other(t).Append(context.Background(), []chatlog.Append{{ChatID: "c1", Key: wire.MessageKey(fmt.Sprint("other", n)), Body: body}})
+		return again.count("message") > 0
+	})
+	again.sayID("two", "id-2")
+	eventually(t, "it has come", func() bool { return len(again.acks("id-2")) > 0 })
 	close(release)
 	store.empty(t, "c1")
 	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
