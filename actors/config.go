@@ -24,12 +24,11 @@ type Config struct {
 	ReplayAge time.Duration // of the entries that an old client is sent when it connects, 0 = none
 	ReplayMax int           // how many at most
 
-	Live            bool          // messages are shown before they are stored, where the API has the batch route
-	AcceptPatience  time.Duration // how long the API may take before a message enters the outbox, default 2 s, negative: it never does, and is refused
-	AcceptCheck     time.Duration // how often accepted messages that another instance posts are asked after, default 5 s
-	ReenterPatience time.Duration // after the loss of a queue, how long its messages wait for those of other instances, default 2 s
-	Lease           time.Duration // how long a lease lasts, the same as the store's; renewed at a third, default 5 s
-	OrphanCheck     time.Duration // how often queues without a holder are looked for, default 2 s
+	Live           bool          // messages are shown before they are stored, where the API has the batch route
+	AcceptPatience time.Duration // how long the API may take before a message enters the outbox, default 2 s, negative: it never does, and is refused
+	AcceptCheck    time.Duration // how often accepted messages that another instance posts are asked after, default 5 s
+	Lease          time.Duration // how long a lease lasts, the same as the store's; renewed at a third, default 5 s
+	OrphanCheck    time.Duration // how often queues without a holder are looked for, default 2 s
 
 	BatchMax        int           // messages in one call of the batch route, default 100
 	APIConcurrency  int           // calls of the API under way at once, default 16
@@ -74,7 +73,6 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.MaxSavesPerChat, 2000)
 	defaultTo(&c.AcceptPatience, 2*time.Second)
 	defaultTo(&c.AcceptCheck, 5*time.Second)
-	defaultTo(&c.ReenterPatience, 2*time.Second)
 	defaultTo(&c.Lease, 5*time.Second)
 	defaultTo(&c.OrphanCheck, 2*time.Second)
 	defaultTo(&c.LogTimeout, 3*time.Second)

@@ -290,7 +290,6 @@ func quick() Config {
 	return Config{
 		Linger: 200 * time.Millisecond, TypingTimeout: 300 * time.Millisecond, OfflineGrace: 200 * time.Millisecond,
 		LogPatience: 300 * time.Millisecond, SavePatience: time.Second, AliveEvery: 200 * time.Millisecond, HeadCheck: 500 * time.Millisecond,
-		ReenterPatience: 200 * time.Millisecond,
 	}
 }
 
