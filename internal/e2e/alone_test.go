@@ -59,6 +59,9 @@ func TestAcceptedMessagesOutliveTheProcess(t *testing.T) {
 	back := r.v1(t, chat, "user_1")
 	back.sayAs("USER", words("id-1"), "id-1")
 	ack := back.next("ack")
+	if ack.str("status") == "accepted" { // the API has it, and its answer is on the way to the outbox
+		ack = back.next("ack")
+	}
 	equal(t, "a repeat is", ack.str("status"), "stored")
 	equal(t, "its id", ack.str("id"), api.RowsOf(chat)[0].ID)
 	equal(t, "rows", len(api.RowsOf(chat)), 2)
