@@ -315,6 +315,20 @@ func TestWhatIsNoFault(t *testing.T) {
 				other.add(e)
 			}
 		}, func(v *Verdict) int { return v.Skipped }},
+		{"the log is lost while a client asks", func(r *Run) {
+			c := r.Clients[0]
+			e := c.Events[c.find(Shown, 14)]
+			e.Epoch, e.Offset = epoch+1, 1
+			for i, other := range r.Clients[:3] {
+				if i == 0 {
+					other.add(Event{Kind: Asked, Epoch: epoch, Offset: 15})
+				}
+				other.add(Event{Kind: Resumed, Epoch: epoch + 1})
+				other.add(e)
+			}
+			c.add(e)
+			c.add(Event{Kind: Resumed, Epoch: epoch + 1, Offset: 1})
+		}, func(v *Verdict) int { return v.Skipped }},
 		{"a replay brings once more what came without a place", func(r *Run) {
 			c := r.Clients[0]
 			i := c.find(Shown, 3)

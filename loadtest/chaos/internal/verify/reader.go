@@ -125,7 +125,10 @@ func (r *reader) hear(e Event) {
 // resumed ends a replay. One that calls itself complete must have brought everything. Another resume may be unanswered
 // still: one by the address of the socket, and one by a frame.
 func (r *reader) resumed(e Event) {
-	r.asks = max(r.asks-1, 0)
+	notice := !e.Flag && e.Epoch > r.epoch && e.Offset == 0 // that the log was lost; what was asked is answered apart
+	if r.asks > 0 && !notice {
+		r.asks--
+	}
 	r.loose = r.asks > 0
 	clear(r.fresh)
 	if !e.Flag && e.Epoch == 0 { // the log is away: the history that is loaded makes up for all that was heard of
