@@ -154,7 +154,7 @@ func (c *chat) deliver(offset uint64, key string, payload []byte) {
 }
 
 // broadcast sends one sequenced frame to every member: one immutable frame, at most two encodings. Who is in a replay
-// gets an entry of the log through it.
+// gets an entry of the log through it, and who is not greeted yet begins at the place that its greeting will tell.
 func (c *chat) broadcast(payload []byte, logged bool) {
 	full := &wire.Frame{Payload: payload, Class: wire.Sequenced}
 	public := full
@@ -168,7 +168,7 @@ func (c *chat) broadcast(payload []byte, logged bool) {
 		if m.sender.Authenticated {
 			f = full
 		}
-		if f != nil && (m.replay == nil || !logged) && (m.v1 || !failure) {
+		if f != nil && (m.welcomed && m.replay == nil || !logged) && (m.v1 || !failure) {
 			c.router.send(m.pid, f)
 		}
 	}

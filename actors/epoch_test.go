@@ -11,6 +11,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/wire"
 )
@@ -206,5 +207,30 @@ func TestTrimmedGapIsToldAndPassed(t *testing.T) {
 	var counted dto.Metric
 	if err := f.metrics.LogGaps.Write(&counted); err != nil || counted.Counter.GetValue() != 1 {
 		t.Errorf("gaps %v, error %v", counted.Counter.GetValue(), err)
+	}
+}
+
+// Who is not greeted yet gets nothing of the log: it begins at the place that its greeting tells.
+func TestNothingOfTheLogBeforeTheGreeting(t *testing.T) {
+	store, release := newDurable(t), make(chan struct{})
+	for i := range 3 {
+		body := fmt.Appendf(nil, `{"type":"message","data":{"id":"m%d","content":"m","role":"user","sender":{}},"timestamp":"t","chatId":"c1"}`, i)
+		store.other(t).Append(context.Background(), []chatlog.Append{{ChatID: "c1", Key: wire.MessageKey(fmt.Sprint("m", i)), Body: body}})
+	}
+	f := store.hooked(t, newAPI(), &hookedStore{heads: func() { <-release }}, func(c *Config) { c.OrphanCheck, c.WelcomeTimeout = time.Hour, time.Hour })
+	c := f.connectOnly("c1", "ada", signedIn, part2)
+	eventually(t, "the chat is there", func() bool { return f.memberships.Load() == 1 })
+	now, _ := epochs(t, store.Memory)
+	page := &messages.ReadResult{Request: &messages.ReadRequest{ChatId: "c1"}, Epoch: now, Head: 3}
+	f.send(f.chatPID("c1"), page)
+	page = &messages.ReadResult{Request: &messages.ReadRequest{ChatId: "c1", Epoch: now}, Epoch: now, Head: 3}
+	for _, e := range entries(now, 1, 3) {
+		page.Entries = append(page.Entries, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload})
+	}
+	f.send(f.chatPID("c1"), page)
+	close(release)
+	eventually(t, "connected", func() bool { return c.count("connected") == 1 })
+	if connected := c.of("connected")[0]; c.count("message") != 0 || connected["offset"] != 3.0 {
+		t.Errorf("%d messages beside %v", c.count("message"), connected)
 	}
 }
