@@ -126,10 +126,10 @@ func TestOldAPIOlderWordsAreNoAnswer(t *testing.T) {
 	}
 }
 
-// A sender that comes to another instance is not overtaken by itself: what is queued may not be known there yet.
-func TestOrderOverAReconnect(t *testing.T) {
-	store, api := newDurable(t), newAPI()
-	f := store.mortal(t, api)
+// leavesOne has an instance accept a message of ada's while the API is down, and end.
+func (d durable) leavesOne(t *testing.T, api *fakeAPI) {
+	t.Helper()
+	f := d.mortal(t, api)
 	f.routed(routeBatch)
 	api.set(func() { api.fail = unavailable })
 	ada := f.connect("c1", "ada", signedIn, part2)
@@ -137,6 +137,22 @@ func TestOrderOverAReconnect(t *testing.T) {
 	ada.hearsAcks("id-1", "accepted")
 	f.Router.Close()
 	api.set(func() { api.fail = nil })
+}
+
+// storesOneThenTwo waits until that and the next message of hers are stored.
+func (d durable) storesOneThenTwo(t *testing.T, api *fakeAPI) {
+	t.Helper()
+	d.empty(t, "c1")
+	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
+	if got := api.stored(); !slices.Equal(got, []string{"one", "two"}) {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// A sender that comes to another instance is not overtaken by itself: what is queued may not be known there yet.
+func TestOrderOverAReconnect(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	store.leavesOne(t, api)
 	release := make(chan struct{})
 	next := store.hooked(t, api, &hookedStore{heads: func() { <-release }})
 	next.routed(routeBatch)
@@ -144,24 +160,13 @@ func TestOrderOverAReconnect(t *testing.T) {
 	again.sayID("two", "id-2")
 	eventually(t, "it has come", func() bool { return next.underway.Load() > 0 || next.acceptedBytes.Load() > 0 || len(api.stored()) > 0 })
 	close(release)
-	store.empty(t, "c1")
-	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
-	if got := api.stored(); !slices.Equal(got, []string{"one", "two"}) {
-		t.Errorf("stored %q", got)
-	}
+	store.storesOneThenTwo(t, api)
 }
 
 // What another instance logs may be heard before the store tells that messages wait in the outbox.
 func TestOrderWhenAnEntryIsHeardFirst(t *testing.T) {
 	store, api := newDurable(t), newAPI()
-	f := store.mortal(t, api)
-	f.routed(routeBatch)
-	api.set(func() { api.fail = unavailable })
-	ada := f.connect("c1", "ada", signedIn, part2)
-	ada.sayID("one", "id-1")
-	ada.hearsAcks("id-1", "accepted")
-	f.Router.Close()
-	api.set(func() { api.fail = nil })
+	store.leavesOne(t, api)
 	release := make(chan struct{})
 	next := store.hooked(t, api, &hookedStore{heads: func() { <-release }}, func(c *Config) { c.OrphanCheck = time.Hour })
 	next.routed(routeBatch)
@@ -176,11 +181,7 @@ func TestOrderWhenAnEntryIsHeardFirst(t *testing.T) {
 	again.sayID("two", "id-2")
 	eventually(t, "it has come", func() bool { return len(again.acks("id-2")) > 0 })
 	close(release)
-	store.empty(t, "c1")
-	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
-	if got := api.stored(); !slices.Equal(got, []string{"one", "two"}) {
-		t.Errorf("stored %q", got)
-	}
+	store.storesOneThenTwo(t, api)
 }
 
 // A message that was sent again over another instance is stored with the time at which it first came, also when that
