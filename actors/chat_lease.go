@@ -153,8 +153,7 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 func (c *chat) feed() {
 	if time.Now().Before(c.outbox.settles) {
 		c.takeBack(nil)
-		c.claimAt = c.outbox.settles
-		c.wakeIn(time.Until(c.claimAt))
+		c.claimWhenSettled()
 		return
 	}
 	next := slices.Clone(c.outbox.next())
@@ -179,6 +178,12 @@ func (c *chat) takeBack(before []*save) {
 			c.recall(s)
 		}
 	}
+}
+
+// claimWhenSettled lists the queue once all that was lost with its predecessor should be in it.
+func (c *chat) claimWhenSettled() {
+	c.claimAt = c.outbox.settles
+	c.wakeIn(time.Until(c.claimAt))
 }
 
 // onLeaseLost: unless the lease was won anew meanwhile, another instance has it.

@@ -290,7 +290,8 @@ func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
 }
 
 // enterAnew lets everything in again that was accepted here: the outbox was lost with the log. Other instances do the same
-// with theirs, and one sender may have been at several, so nothing is posted for as long as a lease lasts, in which each should have come to it.
+// with theirs, and one sender may have been at several, so nothing is posted for as long as a lease lasts, in which each
+// should have come to it.
 func (c *chat) enterAnew() {
 	known := c.outbox.left
 	c.outbox.lose()
@@ -299,8 +300,7 @@ func (c *chat) enterAnew() {
 		return
 	}
 	c.outbox.settles = time.Now().Add(c.router.cfg.Lease)
-	c.claimAt = c.outbox.settles
-	c.wakeIn(c.router.cfg.Lease)
+	c.claimWhenSettled()
 	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
 		s.reentered = true

@@ -63,8 +63,8 @@ func (o *outbox) ask() {
 func (o *outbox) listed(key string) bool { return !o.leaving[key] && !o.since[key] }
 
 // list takes the front of the queue as the store told it; what instances have entered again, each in its own order, goes
-// by the time at which it was sent. What was at hand and is not listed has entered since the store
-// was asked, or has left: then it is asked again, and until then nobody can say that what is at hand is all.
+// by the time at which it was sent. What was at hand and is not listed has entered since the store was asked, or has left:
+// then it is asked again, and until then nobody can say that what is at hand is all.
 func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)

@@ -132,10 +132,7 @@ func TestSharingACallWithAHangingChat(t *testing.T) {
 	api := newStuckAPI("s1", "s2", "s3")
 	f := api.start(t, 2)
 	p, do := f.openPersistence()
-	eventually(t, "it knows the route", func() (known bool) {
-		do(func() { known = !p.probing && f.route.Load() == routeBatch })
-		return known
-	})
+	f.knowsRoute(p, do)
 	say := func(chatID string) *client {
 		c := f.connect(chatID, "u1", signedIn, part2)
 		c.sayID("of "+chatID, "id")
@@ -174,15 +171,21 @@ func TestSharingACallWithAHangingChat(t *testing.T) {
 	}
 }
 
+// knowsRoute waits until persistence has found the batch route, and asks for nothing.
+func (f *fixture) knowsRoute(p *persistence, do func(func())) {
+	f.t.Helper()
+	eventually(f.t, "it knows the route", func() (known bool) {
+		do(func() { known = !p.probing && f.route.Load() == routeBatch })
+		return known
+	})
+}
+
 // A half-open breaker's one call that is overdue has failed, so that another may try; that its answer comes counts.
 func TestAnOverdueTryHasFailed(t *testing.T) {
 	api := newStuckAPI("s1")
 	f := api.start(t, 2)
 	p, do := f.openPersistence()
-	eventually(t, "it knows the route", func() (known bool) {
-		do(func() { known = !p.probing && f.route.Load() == routeBatch })
-		return known
-	})
+	f.knowsRoute(p, do)
 	do(func() {
 		p.calls.usual = time.Millisecond
 		p.breaker = breaker{failures: breakAfter, openTill: time.Now().Add(time.Hour), downFrom: time.Now()}
@@ -212,10 +215,7 @@ func TestASuspectIsNoTryOfTheBreaker(t *testing.T) {
 	api := newStuckAPI("s1")
 	f := api.start(t, 2)
 	p, do := f.openPersistence()
-	eventually(t, "it knows the route", func() (known bool) {
-		do(func() { known = !p.probing && f.route.Load() == routeBatch })
-		return known
-	})
+	f.knowsRoute(p, do)
 	do(func() {
 		p.queue.accuse("s1", time.Now())
 		p.breaker = breaker{failures: breakAfter, openTill: time.Now().Add(time.Hour), downFrom: time.Now()}
