@@ -164,18 +164,18 @@ func (c *chat) feed() {
 		if s.asking { // its answer brings us here again
 			return
 		}
-		if c.router.route.Load() == routeBatch { // by the other route each waits for its turn
-			c.takeBack(next[:i])
-		}
+		c.takeBack(next[:i])
+		c.returned(s)
 		c.post(s)
 	}
 }
 
-// takeBack takes back from persistence what is queued and does not come before.
+// takeBack takes back what is queued, was posted and does not come before, so that it is posted again in its place.
 func (c *chat) takeBack(before []*save) {
-	for _, s := range c.saves.each(func(s *save) bool { return s.handed && (s.accepted || s.entering) }) {
+	for _, s := range c.saves.each(func(s *save) bool { return s.posted && (s.accepted || s.entering) }) {
 		if !slices.Contains(before, s) {
 			c.recall(s)
+			c.saves.giveUp(s)
 		}
 	}
 }
@@ -219,10 +219,12 @@ func (c *chat) lose() {
 	c.wakeIn(c.router.cfg.AcceptCheck)
 }
 
-// recall takes a message back from persistence; a call that is under way is not repeated.
+// recall takes a message back from persistence; a call that is under way is not repeated. One of the old API may have
+// stored it.
 func (c *chat) recall(s *save) {
 	if s.handed {
 		c.router.persistence.send(&withdraw{c.id, s.key})
+		s.elsewhere = s.elsewhere || !s.batchOnly
 	}
 	s.handed, s.posted = false, false
 }

@@ -160,13 +160,19 @@ func (c *chat) ackAccepted(connection uint64, s *save) {
 func (c *chat) onStored(s *save, id string, p *pendingAppend) {
 	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence}
 	notice := wire.Notice{Type: wire.TypeOutboxStored, Origin: c.router.cfg.Instance, Key: s.key, ID: id}.Encode()
-	c.outbox.leave(s.key)
+	c.leave(s)
 	if p != nil {
 		p.done, p.notice = done, notice
 		c.append(p)
 		return
 	}
 	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
+}
+
+// leave notes that a message is on its way out of the outbox: nobody posts it any more.
+func (c *chat) leave(s *save) {
+	s.posted = false
+	c.outbox.leave(s.key)
 }
 
 // onRefused takes a message out of the outbox that the API will never store. A frame says so to everyone: it may have
@@ -176,7 +182,7 @@ func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
 	c.router.log.Warn("the API refused an accepted message for good; it is among the dead letters", "chat", shortChat(c.id), "id", s.request.Id, "code", string(e.Code))
 	done := &messages.OutboxDone{Key: s.key, Fence: c.outbox.fence, Reason: string(e.Code) + ": " + reason}
 	notice := wire.Notice{Type: wire.TypeOutboxFailed, Origin: c.router.cfg.Instance, Key: s.key, Code: e.Code}.Encode()
-	c.outbox.leave(s.key)
+	c.leave(s)
 	body := wire.MessageFailedBody(c.id, s.clientID, s.request.Id, e.Code, time.Now())
 	c.append(&pendingAppend{key: wire.FailedKey(s.request.Id), body: body, done: done, notice: notice})
 	c.fail(s, e)

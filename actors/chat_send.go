@@ -231,10 +231,11 @@ func (c *chat) postUnasked(now time.Time) {
 // outbox.
 func (c *chat) onPersisted(r *messages.PersistResult) {
 	s := c.saves.underway[r.Request.Key]
-	if s == nil || !s.handed {
+	late := s != nil && !s.handed && r.Outcome == messages.PersistResult_STORED && !s.batchOnly // the old API would store it again
+	if s == nil || !s.handed && !late {
 		return
 	}
-	s.handed = false
+	s.handed, s.asking = false, false
 	if r.Request.BatchOnly && !s.request.BatchOnly { // the batch route was tried
 		s.request = proto.CloneOf(s.request)
 		s.request.BatchOnly = true

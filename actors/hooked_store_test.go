@@ -80,13 +80,22 @@ func (d durable) other(t testing.TB) *other { return &other{Memory: d.Memory.Han
 // accepts lets in a message as that instance would.
 func (o *other) accepts(chatID, userID, content, clientID string) *messages.PersistRequest {
 	o.t.Helper()
+	return o.enters(chatID, userID, content, clientID, false)
+}
+
+// enters lets one in, perhaps anew since the outbox that had it was lost.
+func (o *other) enters(chatID, userID, content, clientID string, again bool) *messages.PersistRequest {
+	o.t.Helper()
 	sender := &messages.Sender{UserId: userID, Authenticated: true}
 	r := &messages.PersistRequest{
 		ChatId: chatID, Id: wire.DeriveID(chatID, wire.SenderKey(userID, true), clientID), ClientMessageId: clientID, Content: content,
-		Role: "USER", UserId: userID, SentAt: 1, Key: saveKey(sender, clientID), Accepted: true,
+		Role: "USER", UserId: userID, SentAt: 1, Key: saveKey(sender, clientID), Accepted: true, Reentered: again,
 	}
 	data, _ := proto.Marshal(r)
-	done := o.Append(context.Background(), []chatlog.Append{{ChatID: chatID, Aliases: []string{r.Key}, Queue: &chatlog.Item{Name: r.Key, Data: data}}})[0]
+	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another"}.Encode()
+	done := o.Append(context.Background(), []chatlog.Append{
+		{ChatID: chatID, Aliases: []string{r.Key}, Queue: &chatlog.Item{Name: r.Key, Data: data}, Notice: notice},
+	})[0]
 	if done.Err != nil || !done.Outbox.Queued {
 		o.t.Fatalf("not queued: %+v", done)
 	}

@@ -166,3 +166,28 @@ func TestFencedHolder(t *testing.T) {
 		t.Errorf("the fenced holder took it out: %+v, %v", heads, err)
 	}
 }
+
+// What another instance enters anew, and was sent before, comes before what is on its way to the old API already.
+func TestOldAPIOrderOfWhatIsEnteredAnew(t *testing.T) {
+	store := newDurable(t)
+	api := store.oldAPI()
+	f := store.instance(t, api, shortCalls)
+	f.routed(routeSingle)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	for _, id := range []string{"id-1", "id-2", "id-3"} {
+		ada.sayID(id, id)
+		ada.hearsAcks(id, "accepted")
+	}
+	store.other(t).enters("c1", "ada", "id-0", "id-0", true)
+	taken := func() bool {
+		var m dto.Metric
+		return f.metrics.OutboxTaken.Write(&m) == nil && m.Counter.GetValue() == 1
+	}
+	eventually(t, "it is known here", taken)
+	api.set(func() { api.fail = nil })
+	store.empty(t, "c1")
+	if got, want := api.stored(), []string{"id-0", "id-1", "id-2", "id-3"}; !slices.Equal(got, want) {
+		t.Errorf("stored %q", got)
+	}
+}

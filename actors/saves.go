@@ -124,19 +124,30 @@ func (s *saves) any(match func(*save) bool) bool {
 // has tells whether a save is under way.
 func (s *saves) has(v *save) bool { return s.underway[v.key] == v }
 
+// giveUp takes v out of the line, or its turn, which is nobody's then.
+func (s *saves) giveUp(v *save) {
+	if s.unline(v); s.turn == v {
+		s.turn = nil
+	}
+}
+
+func (s *saves) unline(v *save) {
+	if s.queue = slices.DeleteFunc(s.queue, func(q *save) bool { return q == v }); len(s.queue) == 0 {
+		s.queue = nil
+	}
+}
+
 // next returns the save whose turn it is once v has ended, nil if none waits or it is not v's end that they wait for.
 func (s *saves) next(v *save) *save {
-	s.queue = slices.DeleteFunc(s.queue, func(q *save) bool { return q == v })
-	if s.turn != v {
+	if s.unline(v); s.turn != v {
 		return nil
 	}
 	s.turn = nil
 	if len(s.queue) == 0 {
-		s.queue = nil
 		return nil
 	}
 	first := s.queue[0]
-	s.queue = slices.Delete(s.queue, 0, 1)
+	s.unline(first)
 	return first
 }
 
