@@ -101,6 +101,8 @@ type (
 		save    *save
 		pid     *actor.PID
 	}
+	// cancel takes a step back that lets a message into the outbox: it was refused meanwhile.
+	cancel struct{ chatID, key string }
 	// heardInstance: a chat has heard of an instance for the first time.
 	heardInstance struct{ origin string }
 	heard         struct {
@@ -170,6 +172,8 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.runReads()
 	case *readDone:
 		b.onReadDone(m)
+	case *cancel:
+		b.onCancel(m)
 	case *claim:
 		b.claims.push(claimOf{chatID: m.chatID, from: ctx.Sender()})
 		b.runClaims()

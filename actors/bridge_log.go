@@ -26,6 +26,18 @@ func (b *bridge) enqueue(op logOp) {
 	b.runLane(i)
 }
 
+// release takes an operation from what the bridge holds.
+func (b *bridge) release(op logOp) {
+	b.router.logging.Add(-1)
+	b.router.loggingBytes.Add(-op.size())
+}
+
+func (b *bridge) onCancel(m *cancel) {
+	for _, op := range b.laneOf(m.chatID).cancel(m.chatID, m.key) {
+		b.release(op)
+	}
+}
+
 func laneIndex(chatID string) int { return int(maphash.String(laneSeed, chatID) % laneCount) }
 
 func (b *bridge) laneOf(chatID string) *lane { return &b.lanes[laneIndex(chatID)] }
@@ -140,14 +152,15 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		case a.err != nil:
 			b.router.metrics.Append(metrics.AppendError)
 			b.passEchoes(l, op.chatID())
-			continue
+			if !op.cancelled {
+				continue
+			}
 		case op.lookUp != nil:
 			b.answerLookUp(op.lookUp, a.found)
 		default:
 			b.answerAppend(op, &a.appended, l.since)
 		}
-		b.router.logging.Add(-1)
-		b.router.loggingBytes.Add(-op.size())
+		b.release(op)
 	}
 	b.router.metrics.DropN(metrics.DropOwnEcho, len(l.echoes))
 	clear(l.echoes)

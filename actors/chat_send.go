@@ -329,6 +329,9 @@ func (c *chat) fail(s *save, e *wire.Error) {
 	if !c.saves.has(s) {
 		return
 	}
+	if s.entering && !s.live() { // what is refused should not be stored later
+		c.router.bridge.send(&cancel{c.id, s.key})
+	}
 	c.saves.end(s, "", false)
 	c.ended(s)
 	for _, connection := range s.waiting {

@@ -33,9 +33,10 @@ type hold struct {
 
 // logOp is a step of log and outbox, or a look-up.
 type logOp struct {
-	append *messages.AppendRequest
-	lookUp *lookUp
-	from   *actor.PID
+	append    *messages.AppendRequest
+	lookUp    *lookUp
+	from      *actor.PID
+	cancelled bool // it is not tried again
 }
 
 func (o logOp) chatID() string {
@@ -74,6 +75,26 @@ const laneBatch = 256
 const holdLimit = 5 * time.Second
 
 func (l *lane) push(op logOp) { l.queue = append(l.queue, op) }
+
+// cancel takes out the steps that only let a message into the outbox. One in flight may let it in; if it fails, it is
+// not tried again.
+func (l *lane) cancel(chatID, key string) (taken []logOp) {
+	enters := func(op logOp) bool {
+		a := op.append
+		return a != nil && a.ChatId == chatID && a.Queue.GetKey() == key && len(a.Body) == 0
+	}
+	for i := range l.inFlight {
+		l.inFlight[i].cancelled = l.inFlight[i].cancelled || enters(l.inFlight[i])
+	}
+	l.queue = slices.DeleteFunc(l.queue, func(op logOp) bool {
+		if enters(op) {
+			taken = append(taken, op)
+			return true
+		}
+		return false
+	})
+	return taken
+}
 
 // take returns the next batch, nil when there is nothing to do now.
 func (l *lane) take(now time.Time) []logOp {
@@ -145,6 +166,8 @@ func (l *lane) done(errs []error, now time.Time) (answered bool) {
 		switch {
 		case errs[i] == nil:
 			delete(l.blocked, chatID)
+			continue
+		case op.cancelled:
 			continue
 		case answered && !held[chatID]:
 			held[chatID] = true

@@ -255,3 +255,29 @@ func TestOutboxIsLeftAfterAnOutage(t *testing.T) {
 		t.Errorf("only after %d messages", turn)
 	}
 }
+
+// A message that is refused since the outbox did not answer is not let in later behind its sender's back.
+func TestRefusedIsNotLetInLater(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	hooks := &hookedStore{appending: func([]chatlog.Append) { asked <- struct{}{}; <-release }}
+	f := store.hooked(t, api, hooks, func(c *Config) { c.SavePatience, c.HeadCheck = 300*time.Millisecond, time.Hour })
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	ada.sayID("one", "id-1") // its step is under way and may let it in
+	<-asked
+	ada.sayID("two", "id-2") // its step has not begun
+	ada.hears("error", 2)
+	close(release)
+	api.set(func() { api.fail = nil })
+	ada.sayID("three", "id-3")
+	ada.hearsAcks("id-3", "accepted", "stored")
+	store.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, []string{"one", "three"}) {
+		t.Errorf("stored %q", got)
+	}
+	if n := f.logging.Load(); n != 0 {
+		t.Errorf("the bridge still counts %d operations", n)
+	}
+}

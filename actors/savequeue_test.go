@@ -16,17 +16,6 @@ var errTest = errors.New("test")
 // free holds no save back.
 func free(*queued) (until time.Time) { return until }
 
-func appendOp(chatID string) logOp {
-	return logOp{append: &messages.AppendRequest{ChatId: chatID}}
-}
-
-func chatsOf(ops []logOp) (ids []string) {
-	for _, op := range ops {
-		ids = append(ids, op.chatID())
-	}
-	return ids
-}
-
 func contentsOf(batch []*queued) (out []string) {
 	for _, s := range batch {
 		out = append(out, s.request.Content)
