@@ -13,12 +13,14 @@ import (
 
 // Bounds of coming to rest, beyond which a run has not recovered. The first is longer than the longest wait of the
 // router for anything; the second than its comparison with the log's heads; the third than two of its comparisons with
-// the API's history, which find what was stored and neither logged nor acknowledged.
+// the API's history, which find what was stored and neither logged nor acknowledged; the last than it keeps connections to
+// the API that it does not use.
 const (
 	recovery = 2 * time.Minute
 	headTime = 45 * time.Second
 
 	reconciled = 75 * time.Second
+	resting    = 100 * time.Second
 )
 
 // heal ends every fault.
@@ -132,9 +134,10 @@ func (u Usage) drift(start Usage) float64 {
 	return math.Max(u.Goroutines/start.Goroutines, u.Heap/start.Heap)
 }
 
-// settledUsage waits until it is back near to the start: half-open sockets are noticed within 35 s.
+// settledUsage waits until it is back near to the start: half-open sockets are noticed within 35 s, and connections to the
+// API that are not used close after 90 s.
 func (p *play) settledUsage(ctx context.Context, start Usage) (u Usage) {
-	p.wait(ctx, headTime, func() bool {
+	p.wait(ctx, resting, func() bool {
 		u = p.usage(ctx)
 		return u.drift(start) <= allowedDrift || !pause(ctx, time.Second)
 	})

@@ -38,6 +38,7 @@ type state struct {
 	failed   map[uint64]bool  // ids of messages that were shown and refused
 	hidden   map[place]bool   // places of what old clients do not get
 	sockets  map[message]int  // of old clients' messages: the socket that each was sent on
+	shown    map[message]bool // to somebody
 }
 
 // Check judges a run.
@@ -45,12 +46,13 @@ func Check(run *Run) *Verdict {
 	s := &state{
 		run: run, verdict: &Verdict{Rows: len(run.Rows)}, rows: make(map[message][]int, len(run.Rows)),
 		byChat: map[int][]int{}, log: map[place]entry{}, heads: map[int]place{}, unplaced: map[message]bool{},
-		failed: map[uint64]bool{}, hidden: map[place]bool{}, sockets: map[message]int{},
+		failed: map[uint64]bool{}, hidden: map[place]bool{}, sockets: map[message]int{}, shown: map[message]bool{},
 	}
 	for _, c := range run.Clients {
 		s.readPlaces(c)
 	}
 	s.readRows()
+	s.findUntraced()
 	s.judgeLog()
 	for _, c := range run.Clients {
 		if c.Old {
@@ -70,6 +72,20 @@ func Check(run *Run) *Verdict {
 // not wait for answers, so what it sent on different sockets has none.
 func (s *state) turned(m message, after uint32) bool {
 	return m.number < after && s.sockets[m] == s.sockets[message{m.chat, m.sender, after}]
+}
+
+// findUntraced counts the messages that are lost to view and need not be found.
+func (s *state) findUntraced() {
+	for m := range s.rows {
+		if s.untraced(m) {
+			s.verdict.Untraced++
+		}
+	}
+}
+
+func (s *state) untraced(m message) bool {
+	_, old := s.sockets[m]
+	return old && s.run.Untraced && !s.shown[m]
 }
 
 // readRows finds messages that were stored twice, and a sender's messages that were stored in another order.

@@ -108,3 +108,29 @@ func TestAnOldSenderHasNoOrderOverSockets(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnOldClientSaidIsLostToViewOnlyWithoutHistory(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		untraced bool
+		old      bool
+		missing  bool
+	}{
+		{"it cannot be found", true, true, false},
+		{"the history has it", false, true, true},
+		{"its sender was acknowledged", true, false, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := good()
+			r.Untraced = tc.untraced
+			c := oldClient(r)
+			if tc.old {
+				c.put(1, Event{Kind: Sent, Number: 1})
+			}
+			r.Rows = append(r.Rows, Row{Chat: 0, Sender: c.Sender, Number: 1, ID: 77})
+			if v := Check(r); (v.Broken[Missing] > 0) != tc.missing || (v.Untraced == 1) == tc.missing {
+				t.Errorf("%d missing, %d untraced", v.Broken[Missing], v.Untraced)
+			}
+		})
+	}
+}

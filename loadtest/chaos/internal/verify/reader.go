@@ -251,7 +251,7 @@ func (r *reader) seen() {
 		row := r.run.Rows[n-1]
 		m := message{row.Chat, row.Sender, row.Number}
 		_, had := r.had[m]
-		if n > r.loaded && !had && r.rows[m][0] > r.loaded {
+		if n > r.loaded && !had && r.rows[m][0] > r.loaded && !r.untraced(m) {
 			r.verdict.broken(Missing, r.client.Chat, "message %v, row %d, at client %d", m, n, r.client.Sender)
 		}
 	}

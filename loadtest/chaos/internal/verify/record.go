@@ -70,6 +70,9 @@ type Run struct {
 	// Reposts says that the API is the old one, which stores a repeat again where the first call's outcome is unknown:
 	// such rows are counted apart.
 	Reposts bool
+	// Untraced says that the API cannot be asked what it has stored, or that nobody remembers from where on: a message of
+	// an old client, to which nothing was acknowledged, is lost to view with an instance and the API's publish.
+	Untraced bool
 	// Live says that messages are shown before they are stored.
 	Live bool
 }
