@@ -57,8 +57,11 @@ func step(r *messages.AppendRequest) chatlog.Append {
 
 // noteLease keeps the leases that this instance holds, for chats that are here. since is when the store was asked.
 func (b *bridge) noteLease(chatID string, fence uint64, left int, since time.Time) {
-	if fence == 0 || left == 0 || b.subs.chats[chatID] == nil {
+	if left == 0 || b.subs.chats[chatID] == nil {
 		b.dropLease(chatID)
+		return
+	}
+	if fence == 0 || fence < b.leases[chatID] { // such as of a step that is older than the lease
 		return
 	}
 	if b.leases == nil {

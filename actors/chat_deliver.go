@@ -26,6 +26,7 @@ func (c *chat) begins(at wire.Position) {
 			c.onAppended(r, p)
 		}
 	}
+	c.caughtUp()
 }
 
 // onHead compares the log's head with what was delivered.
@@ -199,8 +200,11 @@ func (c *chat) public(f *wire.Frame) *wire.Frame {
 	}
 }
 
-// readLog fetches what follows the last delivered entry.
+// readLog fetches what follows the last delivered entry. A chat that knows no head delivers nothing yet.
 func (c *chat) readLog() {
+	if !c.ready {
+		return
+	}
 	if c.reading {
 		c.again = true
 		return

@@ -59,8 +59,9 @@ func (c *chat) onClaimed(r *claimed) {
 		return
 	}
 	left := r.left
-	if c.outbox.moved && r.fence == c.outbox.fence { // the steps may have told later than the claim
+	if c.outbox.moved && r.fence == c.outbox.fence { // steps and notices may have told later than the claim
 		left = max(left, c.outbox.left)
+		c.outbox.again = c.outbox.again || left > r.left
 	}
 	c.learn(r.fence, left)
 	if r.fence != 0 {
@@ -76,6 +77,16 @@ func (c *chat) onClaimed(r *claimed) {
 	if c.outbox.again {
 		c.claim()
 	}
+}
+
+// learnFrom takes what a step tells of the queue. One that is older than the lease knows nothing of it, or the lease has
+// gone: a claim tells.
+func (c *chat) learnFrom(r *messages.AppendResult) {
+	if r.Fence < c.outbox.fence {
+		c.claim()
+		return
+	}
+	c.learn(r.Fence, int(r.Left))
 }
 
 // learn takes what the store tells: the lease that is held and how many messages are queued. Under another lease the
@@ -122,6 +133,9 @@ func (c *chat) take(item claimedItem) *save {
 // returned readies a message that others may have posted to be posted here. Theirs may be a call of the old API that is
 // still at work.
 func (c *chat) returned(s *save) {
+	if s.handed { // it is tried until the API has the last word
+		c.router.persistence.send(&keep{c.id, s.key})
+	}
 	if !s.elsewhere {
 		return
 	}
@@ -172,13 +186,15 @@ func (c *chat) feed() {
 
 // takeBack takes back what is queued, was posted and does not come before, so that it is posted again in its place.
 func (c *chat) takeBack(before []*save) {
-	for _, s := range c.saves.each(func(s *save) bool { return s.posted && (s.accepted || s.entering) }) {
-		if !slices.Contains(before, s) {
-			c.recall(s)
-			c.saves.giveUp(s)
-		}
+	late := c.saves.each(func(s *save) bool { return isPosted(s) && !slices.Contains(before, s) })
+	c.recall(late...)
+	for _, s := range late {
+		c.saves.giveUp(s)
 	}
 }
+
+// isPosted tells whether a message of the queue is on its way to the API.
+func isPosted(s *save) bool { return s.posted && (s.accepted || s.entering) }
 
 // claimWhenSettled lists the queue once all that was lost with its predecessor should be in it.
 func (c *chat) claimWhenSettled() {
@@ -202,13 +218,16 @@ func (c *chat) onQueueHead(queued bool) {
 	case queued: // under a lease of ours too: whatever was forgotten here is listed again
 		c.outbox.left = max(c.outbox.left, 1)
 		c.claim()
-	case c.outbox.fence == 0 && !time.Now().Before(c.outbox.settles):
-		c.outbox.left = len(c.saves.each(isAccepted))
+	case c.outbox.left > 0 && c.outbox.fence == 0 && !time.Now().Before(c.outbox.settles): // it may have been empty before a notice
+		c.claim()
 	}
 }
 
 // lose stops posting: another instance does. Who waits here is told by its notices.
 func (c *chat) lose() {
+	if c.outbox.fence != 0 { // what is not at hand too: it may have entered after the queue was listed
+		c.withdrawAll()
+	}
 	for _, s := range slices.Backward(c.outbox.lose()) { // so that none is handed in another's place
 		c.withdraw(s)
 		if c.saves.has(s) && len(s.waiting) == 0 {
@@ -219,14 +238,20 @@ func (c *chat) lose() {
 	c.wakeIn(c.router.cfg.AcceptCheck)
 }
 
-// recall takes a message back from persistence; a call that is under way is not repeated. One of the old API may have
-// stored it.
-func (c *chat) recall(s *save) {
-	if s.handed {
-		c.router.persistence.send(&withdraw{c.id, s.key})
-		s.elsewhere = s.elsewhere || !s.batchOnly
+// recall takes messages back from persistence, together, so that it posts none of them in between; a call that is under
+// way is not repeated. One of the old API may have stored them.
+func (c *chat) recall(taken ...*save) {
+	w := &withdraw{chatID: c.id}
+	for _, s := range taken {
+		if s.handed {
+			w.keys = append(w.keys, s.key)
+			s.elsewhere = s.elsewhere || !s.batchOnly
+		}
+		s.handed, s.posted = false, false
 	}
-	s.handed, s.posted = false, false
+	if len(w.keys) > 0 {
+		c.router.persistence.send(w)
+	}
 }
 
 // withdraw leaves a message to others.
@@ -240,7 +265,9 @@ func (c *chat) withdraw(s *save) {
 
 // withdrawAll leaves the chat's messages to the instance that holds the lease.
 func (c *chat) withdrawAll() {
-	for _, s := range slices.Backward(c.saves.each(func(s *save) bool { return s.posted && (s.accepted || s.entering) })) {
+	all := c.saves.each(isPosted)
+	c.recall(all...)
+	for _, s := range slices.Backward(all) { // so that none is handed in another's place
 		c.withdraw(s)
 	}
 }

@@ -82,7 +82,7 @@ func (c *chat) onEntered(r *messages.AppendResult) {
 			c.fail(s, errOverloaded())
 		}
 	case r.Repeat && !r.Queued: // the API has had it
-		c.outbox.left = c.atLeastEntering(int(r.Left))
+		c.claim() // what it tells of the queue may be older than a notice
 		c.onEnteredLate(s, r.Payload, at)
 	default:
 		c.onQueued(s, r, at)
@@ -111,7 +111,7 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 
 // onQueued notes that a message stands in the outbox.
 func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
-	c.learn(r.Fence, int(r.Left))
+	c.learnFrom(r)
 	if s != nil {
 		if s.live() {
 			s.at = at
@@ -127,9 +127,6 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 		c.wakeIn(c.router.cfg.AcceptCheck)
 	case s != nil && c.outbox.hold(s):
 		c.returned(s)
-		if s.handed {
-			c.router.persistence.send(&keep{c.id, s.key})
-		}
 		c.feed()
 	case s == nil || c.outbox.wanted(): // its senders were answered meanwhile, or there are others in the queue
 		c.claim()
@@ -201,7 +198,7 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 		c.lose()
 		return false
 	}
-	c.learn(r.Fence, int(r.Left))
+	c.learnFrom(r)
 	if s := c.saves.underway[key]; s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
 		c.finish(s, s.request.Id, s.at)
 	}
@@ -221,7 +218,7 @@ func (c *chat) onNotice(n wire.Notice) {
 		if c.ready && n.Epoch > c.sequence.epoch { // that instance enters anew what it has; ours belongs among it
 			c.restart(n.Epoch)
 		}
-		c.outbox.left = max(c.outbox.left, 1)
+		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
 		if c.outbox.whole = false; c.outbox.fence != 0 {
 			c.claim()
 		}
@@ -305,6 +302,7 @@ func (c *chat) enterAnew() {
 	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 {
 		return
 	}
+	c.takeBack(nil)
 	c.outbox.settles = time.Now().Add(c.router.cfg.Lease)
 	c.claimWhenSettled()
 	for _, s := range accepted {

@@ -81,7 +81,7 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 		c.readFor(m)
 		return
 	}
-	if r.Failed { // it goes on when this instance can read again
+	if r.Failed || !c.ready { // it goes on when this instance can read again, and knows where it stands
 		m.replay.ahead = true
 		c.readLog()
 		return

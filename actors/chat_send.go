@@ -148,7 +148,7 @@ func (c *chat) hand(s *save) {
 func (c *chat) ended(s *save) {
 	c.outbox.drop(s.key)
 	if s.handed {
-		c.router.persistence.send(&withdraw{c.id, s.key})
+		c.router.persistence.send(&withdraw{c.id, []string{s.key}})
 	}
 	if s.accepted {
 		c.router.acceptedBytes.Add(-int64(len(s.request.Content)))

@@ -22,7 +22,7 @@ type outbox struct {
 
 	claiming bool            // a claim is under way
 	asked    uint64          // the lease that was held when it was asked for
-	moved    bool            // since then a step of ours has entered or left
+	moved    bool            // since then a step of ours has entered or left, or one of another instance has entered
 	since    map[string]bool // and these have left, which its answer may still list
 	again    bool            // claim once more when it is back
 }

@@ -57,9 +57,12 @@ const expireEvery = time.Second
 type (
 	// keep has a message tried until the API has the last word: it was accepted meanwhile.
 	keep struct{ chatID, key string }
-	// withdraw takes a message back that another instance has to post.
-	withdraw struct{ chatID, key string }
-	called   struct {
+	// withdraw takes messages back that another instance has to post, or that come later.
+	withdraw struct {
+		chatID string
+		keys   []string
+	}
+	called struct {
 		call    *apiCall
 		results []nextapi.Result
 		took    time.Duration
@@ -78,7 +81,9 @@ func (p *persistence) Receive(ctx actor.Context) {
 	case *keep:
 		p.queue.keep(m.chatID, m.key)
 	case *withdraw:
-		p.queue.withdraw(m.chatID, m.key)
+		for _, key := range m.keys {
+			p.queue.withdraw(m.chatID, key)
+		}
 	case *called:
 		p.onCalled(m)
 	case *probed:

@@ -93,6 +93,7 @@ func TestChatsThatHangTakeNoSlots(t *testing.T) {
 			for _, chatID := range api.stuck {
 				c := f.connect(chatID, "u1", signedIn, part2)
 				c.sayID("1 of "+chatID, "id-1")
+				eventually(t, "it has a call of its own", func() bool { return len(api.posted("1 of "+chatID)) > 0 })
 				c.sayID("2 of "+chatID, "id-2")
 				stuck = append(stuck, c)
 			}

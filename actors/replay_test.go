@@ -119,3 +119,42 @@ func TestResumeAgainWhileTheLogIsAway(t *testing.T) {
 		t.Errorf("heard %q", got)
 	}
 }
+
+// A chat that knows no head yet greets late and reads nothing of its log: not for a replay that failed either.
+func TestReplayBeforeTheHead(t *testing.T) {
+	log := newHooked(t)
+	now, _ := epochs(t, log.Memory)
+	for _, e := range entries(now, 1, 30) {
+		log.Memory.Append(context.Background(), []chatlog.Append{{ChatID: "c1", Key: e.Key, Body: unsealed(e.Payload)}})
+	}
+	release := make(chan struct{})
+	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
+		<-release
+		return log.Memory.Heads(ctx, ids)
+	}
+	failed := make(chan struct{})
+	var reads atomic.Int32
+	log.read = func(ctx context.Context, after chatlog.Position) (chatlog.Page, error) {
+		if reads.Add(1) == 1 {
+			defer close(failed)
+			return chatlog.Page{}, errAway
+		}
+		return log.Memory.Read(ctx, "c1", after, readMax)
+	}
+	cfg := patient()
+	cfg.WelcomeTimeout = 50 * time.Millisecond
+	f := log.start(t, cfg, newAPI())
+	fresh := f.connectOnly("c1", "bob", signedIn, part2)
+	back := f.connectOnly("c1", "ada", signedIn, part2, resumeAt(wire.Position{Epoch: now, Offset: 25}))
+	<-failed
+	close(release)
+	back.hears("message", 5)
+	back.hears("resumed", 1)
+	f.chatPID("c1")
+	if n := fresh.count("message") + fresh.count("resumed"); n != 0 {
+		t.Errorf("the fresh member was sent %d frames of the log", n)
+	}
+	if got := back.of("resumed")[0]; got["recovered"] != true {
+		t.Errorf("resumed: %v", got)
+	}
+}

@@ -112,15 +112,19 @@ func (q *saveQueue) withdraw(chatID, key string) {
 	for _, s := range c.waiting[:c.inFlight] {
 		s.given = s.given || s.request.Key == key
 	}
-	for i := c.inFlight; i < len(c.waiting); i++ {
+	q.drop(c, key)
+	if len(c.waiting) == 0 && !c.listed {
+		delete(q.chats, chatID)
+	}
+}
+
+// drop takes out what waits under a key.
+func (q *saveQueue) drop(c *chatQueue, key string) {
+	for i := len(c.waiting) - 1; i >= c.inFlight; i-- {
 		if c.waiting[i].request.Key == key {
 			q.forget(c.waiting[i])
 			c.waiting = slices.Delete(c.waiting, i, i+1)
-			break
 		}
-	}
-	if len(c.waiting) == 0 && !c.listed {
-		delete(q.chats, chatID)
 	}
 }
 
@@ -256,6 +260,9 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 	c.waiting = append(again, rest...)
 	for _, s := range out {
 		q.forget(s.save)
+		if s.save.given { // what its chat posts anew is known already
+			q.drop(c, s.save.request.Key)
+		}
 	}
 	if len(c.waiting) == 0 {
 		delete(q.chats, chatID)

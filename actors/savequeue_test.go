@@ -175,3 +175,26 @@ func TestWhatABatchMayHaveStoredIsMarked(t *testing.T) {
 		t.Error("tried")
 	}
 }
+
+// The last word on a message that was given back, and posted anew meanwhile, is the last for both.
+func TestLastWordOnWhatWasGivenBack(t *testing.T) {
+	q := newSaveQueue(100)
+	save := func(key string) *queued {
+		return &queued{request: &messages.PersistRequest{ChatId: "a", Key: key, Content: key}}
+	}
+	q.push(save("1"))
+	q.take(10, 10, free)
+	q.withdraw("a", "1")
+	q.push(save("1"))
+	q.push(save("2"))
+	out := q.done("a", []nextapi.Result{*rejected}, batchPolicy, time.Now())
+	if len(out) != 1 || !out[0].final {
+		t.Fatalf("settled %+v", out)
+	}
+	if got := contentsOf(q.take(10, 10, free)); !slices.Equal(got, []string{"2"}) {
+		t.Errorf("then: %v", got)
+	}
+	if q.size != 1 {
+		t.Errorf("%d saves counted", q.size)
+	}
+}
