@@ -50,7 +50,7 @@ func (p *play) gather(r *Result, held []world.Held) *Result {
 		*list = append(*list, verify.Held{Chat: tag.Chat, Sender: uint16(tag.Sender), Number: tag.Seq})
 	}
 	run.Forgotten = p.forgotten()
-	run.Untraced = p.options.Schedule.Old && (!p.options.History || run.Forgotten)
+	run.Untraced = run.Forgotten || p.options.Schedule.Old && !p.options.History
 	r.Verdict = verify.Check(run)
 	r.suspects = map[string]*verify.Client{}
 	for _, c := range run.Clients {

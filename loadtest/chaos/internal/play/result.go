@@ -101,7 +101,7 @@ func (r *Result) Write(out io.Writer) error {
 	row("  refused for good", v.Refused)
 	row("rows in the database", v.Rows)
 	row("  reposted after an unknown outcome", v.Reposted)
-	row("  of old clients, shown to nobody and not to be found", v.Untraced)
+	row("  of old clients, without a place and not to be found", v.Untraced)
 	row("dead letters", v.Letters)
 	row("deliveries", v.Deliveries)
 	row("  without a place", v.Unplaced)

@@ -89,6 +89,7 @@ const (
 	settle       = 2 * time.Second  // so that an instance is up and has clients again
 	settleRedis  = 1 * time.Second  //
 	apartOfWipe  = 20 * time.Second // between a wipe and the end of an instance: by then what was accepted is stored
+	heldAtWipe   = 3 * time.Second  // how long an instance may be kept from a wiped Redis: what it enters again is waited for as long as a lease lasts, 5 s
 	settleQuick  = 200 * time.Millisecond
 	leastBetween = 10 * time.Millisecond
 )
@@ -141,11 +142,24 @@ func Plan(o Options) []Fault {
 		if now >= o.Duration {
 			break
 		}
-		list = append(list, p.place(bag[best], now))
+		f := p.place(bag[best], now)
+		if f.Kind == RedisWipe {
+			shorten(list, f.At+heldAtWipe)
+		}
+		list = append(list, f)
 		bag = slices.Delete(bag, best, best+1)
 	}
 	slices.SortStableFunc(list, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
 	return list
+}
+
+// shorten ends what keeps instances from Redis.
+func shorten(list []Fault, until time.Duration) {
+	for i := range list {
+		if f := &list[i]; traitOf(f.Kind).keepsFromRedis() && f.At+f.For > until {
+			f.For = until - f.At
+		}
+	}
 }
 
 // soonest is when a kind may begin.
@@ -160,9 +174,13 @@ func (p *planner) soonest(k Kind, now time.Duration) time.Duration {
 		at = max(at, p.wiped+apartOfWipe)
 	}
 	if k == RedisWipe {
-		at = max(at, p.deaths+apartOfWipe)
+		at = max(at, p.deaths+apartOfWipe, p.wiped+heldAtWipe)
 	}
 	return max(now, at)
+}
+
+func (t trait) keepsFromRedis() bool {
+	return t.kind != RedisWipe && (t.target == Redis || t.target == Link)
 }
 
 func (t trait) perInstance() bool {
@@ -179,6 +197,9 @@ func (p *planner) place(k Kind, at time.Duration) Fault {
 	}
 	if p.Lasts > 0 && t.most > t.least {
 		f.For = p.Lasts
+	}
+	if left := p.wiped + heldAtWipe - f.At; t.keepsFromRedis() && left > 0 {
+		f.For = min(f.For, left)
 	}
 	if t.perInstance() && !t.all {
 		var able []int
@@ -202,7 +223,7 @@ func (p *planner) place(k Kind, at time.Duration) Fault {
 		p.deaths = max(p.deaths, until)
 	}
 	if k == RedisWipe {
-		p.wiped = at
+		p.wiped = f.At
 	}
 	return f
 }

@@ -27,7 +27,7 @@ func TestEveryKindComesAboutEquallyOften(t *testing.T) {
 	for _, f := range list {
 		counts[f.Kind]++
 		least, most := traitOf(f.Kind).least, traitOf(f.Kind).most
-		if f.For < least || f.For > most || f.Share <= 0 || f.Share > 0.5 || f.Target < 0 || f.Target >= o.Instances {
+		if f.For < least && !traitOf(f.Kind).keepsFromRedis() || f.For <= 0 || f.For > most || f.Share <= 0 || f.Share > 0.5 || f.Target < 0 || f.Target >= o.Instances {
 			t.Errorf("%v", f)
 		}
 	}
@@ -65,6 +65,20 @@ func TestFaultsOfOneTargetDoNotOverlap(t *testing.T) {
 					t.Fatalf("seed %d: %v follows a wipe at %v", seed, f, wiped)
 				}
 				died = max(died, f.At+f.For)
+			}
+		}
+	}
+}
+
+func TestNoInstanceIsKeptForLongFromAWipedRedis(t *testing.T) {
+	for seed := range uint64(20) {
+		list := Plan(options(seed))
+		for _, wipe := range list {
+			for _, f := range list {
+				during := f.At < wipe.At+heldAtWipe && f.At+f.For > wipe.At
+				if wipe.Kind == RedisWipe && traitOf(f.Kind).keepsFromRedis() && during && f.At+f.For > wipe.At+heldAtWipe {
+					t.Fatalf("seed %d: %v, and Redis was wiped at %v", seed, f, wipe.At)
+				}
 			}
 		}
 	}

@@ -38,7 +38,7 @@ type state struct {
 	failed   map[uint64]bool  // ids of messages that were shown and refused
 	hidden   map[place]bool   // places of what old clients do not get
 	sockets  map[message]int  // of old clients' messages: the socket that each was sent on
-	shown    map[message]bool // to somebody
+	placed   map[message]bool // shown to somebody with a place in the log
 }
 
 // Check judges a run.
@@ -46,7 +46,7 @@ func Check(run *Run) *Verdict {
 	s := &state{
 		run: run, verdict: &Verdict{Rows: len(run.Rows)}, rows: make(map[message][]int, len(run.Rows)),
 		byChat: map[int][]int{}, log: map[place]entry{}, heads: map[int]place{}, unplaced: map[message]bool{},
-		failed: map[uint64]bool{}, hidden: map[place]bool{}, sockets: map[message]int{}, shown: map[message]bool{},
+		failed: map[uint64]bool{}, hidden: map[place]bool{}, sockets: map[message]int{}, placed: map[message]bool{},
 	}
 	for _, c := range run.Clients {
 		s.readPlaces(c)
@@ -74,7 +74,7 @@ func (s *state) turned(m message, after uint32) bool {
 	return m.number < after && s.sockets[m] == s.sockets[message{m.chat, m.sender, after}]
 }
 
-// findUntraced counts the messages that are lost to view and need not be found.
+// findUntraced counts the messages that are lost to view, though some may have seen them, and need not be found.
 func (s *state) findUntraced() {
 	for m := range s.rows {
 		if s.untraced(m) {
@@ -85,7 +85,7 @@ func (s *state) findUntraced() {
 
 func (s *state) untraced(m message) bool {
 	_, old := s.sockets[m]
-	return old && s.run.Untraced && !s.shown[m]
+	return old && s.run.Untraced && !s.placed[m]
 }
 
 // readRows finds messages that were stored twice, and a sender's messages that were stored in another order.

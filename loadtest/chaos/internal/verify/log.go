@@ -17,8 +17,8 @@ type entry struct {
 func (s *state) readPlaces(c *Client) {
 	socket := 0
 	for _, e := range c.Events {
-		if e.Kind == Shown {
-			s.shown[message{c.Chat, e.Sender, e.Number}] = true
+		if e.Kind == Shown && e.Offset > 0 {
+			s.placed[message{c.Chat, e.Sender, e.Number}] = true
 		}
 		switch {
 		case e.Kind == Opened:

@@ -71,7 +71,8 @@ type Run struct {
 	// such rows are counted apart.
 	Reposts bool
 	// Untraced says that the API cannot be asked what it has stored, or that nobody remembers from where on: a message of
-	// an old client, to which nothing was acknowledged, is lost to view with an instance and the API's publish.
+	// an old client, to which nothing was acknowledged, is lost to view when the instance that posted it dies before it has
+	// logged it.
 	Untraced bool
 	// Live says that messages are shown before they are stored.
 	Live bool

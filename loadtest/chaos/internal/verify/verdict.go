@@ -50,7 +50,7 @@ type Verdict struct {
 	Relogged                        int // messages that a log which was lost had, and the next one has behind later ones of their sender
 	SentByOld                       int // of those sent, by clients of the old protocol, which are told nothing
 	Excused                         int // holes that the replay for an old client need not fill
-	Untraced                        int // messages of old clients that are stored and were shown to nobody, and that nobody can find
+	Untraced                        int // messages of old clients that are stored and have no place in the log, and that nobody can find
 	Letters                         int // dead letters
 	LostWithFile                    int // messages that were accepted and gone with a damaged file
 	Broken                          [Faults]int
