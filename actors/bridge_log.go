@@ -35,7 +35,12 @@ func (b *bridge) release(op logOp) {
 func (b *bridge) onCancel(m *cancel) {
 	for _, op := range b.laneOf(m.chatID).cancel(m.chatID, m.key) {
 		b.release(op)
+		b.tellCancelled(op)
 	}
+}
+
+func (b *bridge) tellCancelled(op logOp) {
+	b.router.send(op.from, &messages.AppendResult{Request: op.append, Cancelled: true})
 }
 
 func laneIndex(chatID string) int { return int(maphash.String(laneSeed, chatID) % laneCount) }
@@ -155,6 +160,7 @@ func (b *bridge) onLaneDone(d *laneDone) {
 			if !op.cancelled {
 				continue
 			}
+			b.tellCancelled(op)
 		case op.lookUp != nil:
 			b.answerLookUp(op.lookUp, a.found)
 		default:

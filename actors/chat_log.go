@@ -30,6 +30,10 @@ func (c *chat) send(p *pendingAppend) {
 
 // onStep takes the answer to a step of log and outbox.
 func (c *chat) onStep(r *messages.AppendResult) {
+	if r.Cancelled {
+		c.onCancelled(r)
+		return
+	}
 	if c.ready && r.Epoch > c.sequence.epoch && len(r.Request.Body) == 0 {
 		c.restart(r.Epoch)
 	}
@@ -52,6 +56,14 @@ func (c *chat) onStep(r *messages.AppendResult) {
 	}
 	if r.Request.Queue != nil {
 		c.onEntered(r)
+	}
+}
+
+// onCancelled forgets a message that was refused before its step began, unless it was sent again meanwhile.
+func (c *chat) onCancelled(r *messages.AppendResult) {
+	if p := c.appends.find(r.Request.Key); p != nil && (p.save == nil || !c.saves.has(p.save)) {
+		c.appends.remove(p)
+		c.router.underway.Add(-1)
 	}
 }
 

@@ -329,7 +329,7 @@ func (c *chat) fail(s *save, e *wire.Error) {
 	if !c.saves.has(s) {
 		return
 	}
-	if s.entering && !s.live() { // what is refused should not be stored later
+	if s.entering { // what is refused should not be shown or stored later
 		c.router.bridge.send(&cancel{c.id, s.key})
 	}
 	c.saves.end(s, "", false)

@@ -76,12 +76,12 @@ const holdLimit = 5 * time.Second
 
 func (l *lane) push(op logOp) { l.queue = append(l.queue, op) }
 
-// cancel takes out the steps that only let a message into the outbox. One in flight may let it in; if it fails, it is
-// not tried again.
+// cancel takes out the steps that let a message into the outbox. One in flight may let it in; if it fails, it is not tried
+// again.
 func (l *lane) cancel(chatID, key string) (taken []logOp) {
 	enters := func(op logOp) bool {
 		a := op.append
-		return a != nil && a.ChatId == chatID && a.Queue.GetKey() == key && len(a.Body) == 0
+		return a != nil && a.ChatId == chatID && a.Queue.GetKey() == key
 	}
 	for i := range l.inFlight {
 		l.inFlight[i].cancelled = l.inFlight[i].cancelled || enters(l.inFlight[i])

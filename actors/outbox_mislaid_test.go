@@ -258,26 +258,33 @@ func TestOutboxIsLeftAfterAnOutage(t *testing.T) {
 
 // A message that is refused since the outbox did not answer is not let in later behind its sender's back.
 func TestRefusedIsNotLetInLater(t *testing.T) {
-	store, api := newDurable(t), newAPI()
-	asked, release := make(chan struct{}, 10), make(chan struct{})
-	hooks := &hookedStore{appending: func([]chatlog.Append) { asked <- struct{}{}; <-release }}
-	f := store.hooked(t, api, hooks, func(c *Config) { c.SavePatience, c.HeadCheck = 300*time.Millisecond, time.Hour })
-	f.routed(routeBatch)
-	ada := f.connect("c1", "ada", signedIn, part2)
-	api.set(func() { api.fail = unavailable })
-	ada.sayID("one", "id-1") // its step is under way and may let it in
-	<-asked
-	ada.sayID("two", "id-2") // its step has not begun
-	ada.hears("error", 2)
-	close(release)
-	api.set(func() { api.fail = nil })
-	ada.sayID("three", "id-3")
-	ada.hearsAcks("id-3", "accepted", "stored")
-	store.empty(t, "c1")
-	if got := api.stored(); !slices.Equal(got, []string{"one", "three"}) {
-		t.Errorf("stored %q", got)
-	}
-	if n := f.logging.Load(); n != 0 {
-		t.Errorf("the bridge still counts %d operations", n)
+	for name, mode := range map[string]func(*Config){"confirmed": func(*Config) {}, "live": live} {
+		t.Run(name, func(t *testing.T) {
+			store, api := newDurable(t), newAPI()
+			asked, release := make(chan struct{}, 10), make(chan struct{})
+			hooks := &hookedStore{appending: func([]chatlog.Append) { asked <- struct{}{}; <-release }}
+			f := store.hooked(t, api, hooks, mode, func(c *Config) {
+				c.SavePatience, c.HeadCheck, c.LogPatience = 300*time.Millisecond, time.Hour, time.Hour
+			})
+			f.routed(routeBatch)
+			ada := f.connect("c1", "ada", signedIn, part2)
+			api.set(func() { api.fail = unavailable })
+			ada.sayID("one", "id-1") // its step is under way and may let it in
+			<-asked
+			ada.sayID("two", "id-2") // its step has not begun
+			ada.hears("error", 2)
+			close(release)
+			api.set(func() { api.fail = nil })
+			ada.sayID("three", "id-3")
+			ada.hearsAcks("id-3", "accepted", "stored")
+			store.empty(t, "c1")
+			eventually(t, "both are shown", func() bool { return slices.Equal(ada.contents(), []string{"one", "three"}) })
+			if got := api.stored(); !slices.Equal(got, []string{"one", "three"}) {
+				t.Errorf("stored %q", got)
+			}
+			if logging, underway := f.logging.Load(), f.underway.Load(); logging != 0 || underway != 0 {
+				t.Errorf("%d operations and %d messages are counted still", logging, underway)
+			}
+		})
 	}
 }

@@ -991,13 +991,14 @@ type AppendResult struct {
 	Request       *AppendRequest         `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Repeat        bool                   `protobuf:"varint,4,opt,name=repeat,proto3" json:"repeat,omitempty"`  // the key was known; offset is the entry that has it
-	Payload       []byte                 `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"` // sealed; empty when a repeat's entry is no longer kept
-	Queued        bool                   `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"`  // the message of the step stands in the outbox
-	Fence         uint64                 `protobuf:"varint,7,opt,name=fence,proto3" json:"fence,omitempty"`    // of the lease that this instance holds now, 0 = none
-	Left          uint32                 `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`      // messages of the chat in the outbox
-	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`  // nothing was done: another instance holds the lease
-	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`     // nothing was done: the chat's outbox is full
+	Repeat        bool                   `protobuf:"varint,4,opt,name=repeat,proto3" json:"repeat,omitempty"`        // the key was known; offset is the entry that has it
+	Payload       []byte                 `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`       // sealed; empty when a repeat's entry is no longer kept
+	Queued        bool                   `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"`        // the message of the step stands in the outbox
+	Fence         uint64                 `protobuf:"varint,7,opt,name=fence,proto3" json:"fence,omitempty"`          // of the lease that this instance holds now, 0 = none
+	Left          uint32                 `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`            // messages of the chat in the outbox
+	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`        // nothing was done: another instance holds the lease
+	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`           // nothing was done: the chat's outbox is full
+	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"` // nothing was done: the chat has taken it back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1098,6 +1099,13 @@ func (x *AppendResult) GetFenced() bool {
 func (x *AppendResult) GetFull() bool {
 	if x != nil {
 		return x.Full
+	}
+	return false
+}
+
+func (x *AppendResult) GetCancelled() bool {
+	if x != nil {
+		return x.Cancelled
 	}
 	return false
 }
@@ -1533,7 +1541,7 @@ const file_messages_proto_rawDesc = "" +
 	"OutboxDone\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8e\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xac\x02\n" +
 	"\fAppendResult\x120\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.eclipse.AppendRequestR\arequest\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1545,7 +1553,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x04left\x18\b \x01(\rR\x04left\x12\x16\n" +
 	"\x06fenced\x18\t \x01(\bR\x06fenced\x12\x12\n" +
 	"\x04full\x18\n" +
-	" \x01(\bR\x04full\"\xc5\x01\n" +
+	" \x01(\bR\x04full\x12\x1c\n" +
+	"\tcancelled\x18\v \x01(\bR\tcancelled\"\xc5\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
