@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -151,26 +150,3 @@ func (c *counting) InvokeUserMessage(m any) {
 	}
 }
 func (c *counting) EscalateFailure(any, any) {}
-
-func BenchmarkMailboxHop(b *testing.B) {
-	done := make(chan struct{})
-	r := &countdown{left: b.N, done: done}
-	m := newMailbox(b, nil, r)
-	message := any(new(int))
-	b.ReportAllocs()
-	for b.Loop() {
-		m.PostUserMessage(message)
-	}
-	for m.UserMessageCount() > 0 {
-		runtime.Gosched()
-	}
-}
-
-type countdown struct {
-	left int
-	done chan struct{}
-}
-
-func (c *countdown) InvokeSystemMessage(any)  {}
-func (c *countdown) InvokeUserMessage(any)    { c.left-- }
-func (c *countdown) EscalateFailure(any, any) {}
