@@ -16,7 +16,8 @@ export PRISMA_HIDE_UPDATE_MESSAGE=1 CHECKPOINT_DISABLE=1
 # Versions of the tools that are no dependency of the module.
 STATICCHECK=honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK=golang.org/x/vuln/cmd/govulncheck@v1.9.0
-export STATICCHECK GOVULNCHECK
+BENCHSTAT=golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+export STATICCHECK GOVULNCHECK BENCHSTAT
 
 say() { printf '\n== %s\n' "$*"; }
 
