@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -85,11 +86,14 @@ func replaceFile(path string, damage error, o Options, log *slog.Logger) (*diskF
 // VisitDisk opens a file for people, who look after its queues and dead letters, also while a router has it open: what is
 // revived here is posted there once it looks for orphans. The file must be there, and is not checked.
 func VisitDisk(path string, o Options, log *slog.Logger) (*Disk, error) {
-	_, err := os.Stat(path)
+	absolute, err := filepath.Abs(path) // in a URL the first part of a relative one would be a host
+	if err == nil {
+		_, err = os.Stat(absolute)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("chatlog: %w", err)
 	}
-	f, err := openFile(path, true, o.withDefaults(), log)
+	f, err := openFile(absolute, true, o.withDefaults(), log)
 	if err != nil {
 		return nil, fmt.Errorf("chatlog: open %s: %w", path, err)
 	}

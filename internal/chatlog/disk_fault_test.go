@@ -245,3 +245,19 @@ func TestDiskHasGuests(t *testing.T) {
 		t.Errorf("the router's claim = %+v, %v", claim, err)
 	}
 }
+
+// The default folder, ./.eclipse, is a relative one.
+func TestDiskGuestComesByARelativePath(t *testing.T) {
+	path := diskPath(t)
+	openDiskAt(t, path, Options{})
+	t.Chdir(filepath.Dir(filepath.Dir(path)))
+	var log diskLog
+	guest, err := VisitDisk(filepath.Join("data", "router.db"), Options{}, log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guest.Close()
+	if _, err := guest.Queues(soon(t), "", 10); err != nil {
+		t.Error(err)
+	}
+}
