@@ -88,6 +88,14 @@ func (s *state) untraced(m message) bool {
 	return old && s.run.Untraced && !s.placed[m]
 }
 
+// regained tells whether a message of an old client, to which nothing was acknowledged, was stored in its place and logged
+// behind a greater number: its instance died in between, and the API's history told of it later.
+func (s *state) regained(m message, after uint32) bool {
+	rows, later := s.rows[m], s.rows[message{m.chat, m.sender, after}]
+	_, old := s.sockets[m]
+	return old && len(rows) > 0 && len(later) > 0 && rows[0] < later[0]
+}
+
 // readRows finds messages that were stored twice, and a sender's messages that were stored in another order.
 func (s *state) readRows() {
 	last := map[author]uint32{}

@@ -104,7 +104,7 @@ func (s *state) judgeLog() {
 		k.had[is.what] = true
 		switch last := k.last[is.what.sender]; {
 		case !s.turned(is.what, last):
-		case s.unplaced[is.what]:
+		case s.unplaced[is.what], s.regained(is.what, last):
 			s.verdict.Late++
 		case earlier[is.id]:
 			s.verdict.Relogged++

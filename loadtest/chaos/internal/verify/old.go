@@ -72,7 +72,7 @@ func (r *oldReader) show(i int, e Event) {
 		return
 	}
 	r.pass(i, e)
-	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] && !r.run.Reposts {
+	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] && !r.run.Reposts && !r.regained(m, r.last[e.Sender]) {
 		r.verdict.broken(OutOfOrder, m.chat, "old client %d got message %v after number %d at %v", r.client.Sender, m, r.last[e.Sender], e.At)
 	}
 	r.last[e.Sender] = max(r.last[e.Sender], e.Number)

@@ -134,3 +134,27 @@ func TestWhatAnOldClientSaidIsLostToViewOnlyWithoutHistory(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatTheHistoryToldOfAnOldClientComesLate(t *testing.T) {
+	for name, old := range map[string]bool{"an old one": true, "one that was acknowledged": false} {
+		t.Run(name, func(t *testing.T) {
+			r := good()
+			head := uint32(len(r.Clients[0].shown()))
+			for i, number := range []uint32{2, 1} { // their rows are in order
+				for _, c := range r.Clients {
+					if c.Chat == 0 {
+						c.add(Event{Kind: Shown, Sender: 9, Number: number, ID: uint64(70 + number), Epoch: epoch, Offset: head + uint32(i) + 1})
+					}
+				}
+				r.Rows = append(r.Rows, Row{Chat: 0, Sender: 9, Number: uint32(i) + 1, ID: uint64(71 + i)})
+			}
+			c := &Client{Chat: 0, Sender: 9, Old: old, Events: []Event{{Kind: Opened}, {Kind: Sent, Number: 1}, {Kind: Sent, Number: 2}}}
+			if r.Clients = append(r.Clients, c); !old {
+				c.Events = c.Events[:1]
+			}
+			if v := Check(r); (v.Broken[OutOfOrder] == 0) != old || (v.Late == 1) != old {
+				t.Errorf("%d out of order, %d late: %v", v.Broken[OutOfOrder], v.Late, v.Examples)
+			}
+		})
+	}
+}

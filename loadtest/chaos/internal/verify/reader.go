@@ -222,7 +222,7 @@ func (r *reader) show(e Event) {
 	if e.Offset == 0 || r.loose || r.echoed[e.ID] {
 		return // the client puts it where it belongs by its place; the order of places is judged with the log
 	}
-	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] {
+	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] && !r.regained(m, r.last[e.Sender]) {
 		v.broken(OutOfOrder, r.client.Chat, "client %d of chat %d got message %v after number %d at %v", r.client.Sender, r.client.Chat, m, r.last[e.Sender], e.At)
 	}
 	r.last[e.Sender] = max(r.last[e.Sender], e.Number)

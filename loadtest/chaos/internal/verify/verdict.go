@@ -46,7 +46,7 @@ type Verdict struct {
 	Gaps                            int // jumps that a client saw and had to ask about
 	Reloads                         int // times that a client had to load the history
 	Reposted                        int // rows that the old API stored again after an unknown outcome
-	Late                            int // messages that were served without a place, and have one behind later ones of their sender
+	Late                            int // messages that were served without a place or, of old clients, found in the history, and have one behind later ones of their sender
 	Relogged                        int // messages that a log which was lost had, and the next one has behind later ones of their sender
 	SentByOld                       int // of those sent, by clients of the old protocol, which are told nothing
 	Excused                         int // holes that the replay for an old client need not fill
