@@ -73,7 +73,7 @@ func (c *chat) onPayload(payload []byte) {
 
 // onRaw takes an event that the API published: it has no offset yet, so it goes into the log, where the first wins.
 func (c *chat) onRaw(p *wire.Payload) {
-	if _, known := c.recent.offset(p.Key); known || c.appends.find(p.Key) != nil {
+	if _, known := c.recent.get(p.Key); known || c.appends.find(p.Key) != nil {
 		c.router.metrics.Drop(metrics.DropKnownKey)
 		return
 	}
@@ -114,7 +114,7 @@ func (c *chat) restart(epoch string) {
 		c.deliver(0, "", payload)
 	}
 	c.sequence.start(wire.Position{Epoch: epoch})
-	c.recent.forgetOffsets()
+	c.recent.setAll(0)
 	c.read.forgetOffsets()
 	c.noticeLoss()
 	c.enterAnew()
@@ -144,9 +144,7 @@ func (c *chat) deliver(offset uint64, key string, payload []byte) {
 		}
 		key = p.Key
 	}
-	_, known := c.recent.offset(key)
-	c.recent.add(key, offset)
-	if known {
+	if known := c.recent.put(key, offset); known {
 		c.router.metrics.Drop(metrics.DropKnownKey)
 	} else {
 		c.broadcast(payload, true)

@@ -81,7 +81,7 @@ func (c *chat) onTail(r *messages.ReadResult) {
 			c.history.last = p.MessageID
 		}
 		if r.Epoch == c.sequence.epoch && e.Offset <= c.sequence.last {
-			c.recent.add(p.Key, e.Offset)
+			c.recent.put(p.Key, e.Offset)
 		}
 	}
 	c.askHistory()
@@ -119,7 +119,7 @@ func (c *chat) regain(data []byte) {
 		return
 	}
 	key := wire.MessageKey(stored.ID)
-	if _, known := c.recent.offset(key); known || c.appends.find(key) != nil || c.router.logFull() {
+	if _, known := c.recent.get(key); known || c.appends.find(key) != nil || c.router.logFull() {
 		return
 	}
 	c.append(&pendingAppend{key: key, body: stored.Body, regained: true})

@@ -77,7 +77,7 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 			key, id = first.Key, first.MessageID
 		}
 	}
-	_, delivered := c.recent.offset(key)
+	_, delivered := c.recent.get(key)
 	switch {
 	case !c.ready && r.Repeat: // its place may be before ours: the head will tell
 		c.early = append(c.early, r)
@@ -97,7 +97,7 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 	c.appends.remove(p)
 	c.router.underway.Add(-1)
 	if p.save != nil { // else it is no message, or its delivery has answered the sender
-		if _, delivered := c.recent.offset(key); !delivered && !c.sequence.behind(at) && r.Payload != nil {
+		if _, delivered := c.recent.get(key); !delivered && !c.sequence.behind(at) && r.Payload != nil {
 			c.echo(p.save, r.Payload)
 		}
 		if p.queue == nil {
@@ -161,8 +161,8 @@ func (c *chat) serve(p *pendingAppend) {
 		return
 	}
 	p.served = true
-	if _, known := c.recent.offset(p.key); !known {
-		c.recent.add(p.key, 0)
+	if _, known := c.recent.get(p.key); !known {
+		c.recent.put(p.key, 0)
 		c.router.metrics.LogUnsequenced.Inc()
 		c.broadcast(p.body, false)
 	}

@@ -242,7 +242,7 @@ func (c *chat) onNotice(n wire.Notice) {
 		return
 	}
 	at := s.at
-	if offset, known := c.recent.offset(wire.MessageKey(n.ID)); known {
+	if offset, known := c.recent.get(wire.MessageKey(n.ID)); known {
 		at = wire.Position{Epoch: c.sequence.epoch, Offset: offset}
 	}
 	c.finish(s, n.ID, at)

@@ -218,7 +218,7 @@ func (c *chat) onReadMark(r *messages.Read) {
 
 // advanceRead moves a read mark forward and tells the others; from is nil for a mark from elsewhere.
 func (c *chat) advanceRead(mark wire.ReadMark, from *messages.Sender) bool {
-	offset, _ := c.recent.offset(wire.MessageKey(mark.MessageID))
+	offset, _ := c.recent.get(wire.MessageKey(mark.MessageID))
 	if !c.read.advance(mark.UserID, mark.MessageID, offset) {
 		c.router.metrics.Drop(metrics.DropReadNotNewer)
 		return false

@@ -37,8 +37,8 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 		}
 		return
 	}
-	if id, done := c.saves.done[key]; done {
-		offset, _ := c.recent.offset(wire.MessageKey(id))
+	if id, done := c.saves.done.get(key); done {
+		offset, _ := c.recent.get(wire.MessageKey(id))
 		c.ack(m.Sender.Connection, m.ClientMessageId, id, wire.AckStored, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
 		return
 	}

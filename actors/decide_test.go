@@ -87,22 +87,27 @@ func TestSequenceBoundsWhatIsEarly(t *testing.T) {
 }
 
 func TestRecentForgetsTheOldest(t *testing.T) {
-	var r recent
-	for i := range recentSize + 10 {
-		r.add(string(rune('a'+i%26))+time.Duration(i).String(), uint64(i+1))
+	r := recent[uint64]{bound: recentKeys}
+	for i := range recentKeys + 10 {
+		r.put(string(rune('a'+i%26))+time.Duration(i).String(), uint64(i+1))
 	}
-	if _, known := r.offset("a0s"); known {
+	if _, known := r.get("a0s"); known {
 		t.Error("the oldest is still known")
 	}
-	if o, known := r.offset("b" + time.Duration(521).String()); known && o != 522 {
+	if o, known := r.get("b" + time.Duration(521).String()); known && o != 522 {
 		t.Errorf("offset %d", o)
 	}
-	if len(r.offsets) != recentSize || len(r.ring) != recentSize {
-		t.Errorf("%d keys, %d in the ring", len(r.offsets), len(r.ring))
+	if len(r.latest) != recentKeys {
+		t.Errorf("%d keys", len(r.latest))
 	}
-	r.add("again", 7)
-	r.forgetOffsets()
-	if o, known := r.offset("again"); !known || o != 0 {
+	if r.put("again", 6) || !r.put("again", 7) {
+		t.Error("what is put first is known, or what is put again is not")
+	}
+	if o, known := r.get("again"); !known || o != 7 {
+		t.Errorf("offset %d, %v", o, known)
+	}
+	r.setAll(0)
+	if o, known := r.get("again"); !known || o != 0 {
 		t.Errorf("after an epoch: %d, %v", o, known)
 	}
 }

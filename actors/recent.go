@@ -2,49 +2,65 @@ package actors
 
 import "hash/maphash"
 
-// recent remembers the event keys that a chat delivered last, so that the same event is never delivered twice: raw
-// input that comes again, entries after an epoch change, a message that was served while the log was away. It keeps
-// 64-bit hashes: with recentSize of them a false repeat has a chance of 1 in 10¹⁶ per event.
-type recent struct {
-	offsets map[uint64]uint64 // hash of the key → offset, 0 = delivered without one
-	ring    []uint64          // hashes in order of arrival
-	at      int
+// recent remembers what belongs to the last names that it was told: a chat's event keys, so that the same event is never
+// delivered twice (raw input that comes again, entries after an epoch change, a message that was served while the log was
+// away), and its messages that ended. It keeps 64-bit hashes: with recentKeys of them a false repeat has a chance of 1 in
+// 10¹⁶ per event. A map of so few would be three times as large, and most chats are quiet.
+type recent[V any] struct {
+	bound  int
+	latest []remembered[V] // a ring once there are bound of them
+	oldest int             // in the ring
 }
 
-// recentSize is how many keys a chat remembers.
-const recentSize = 512
+type remembered[V any] struct {
+	hash  uint64
+	value V
+}
+
+const (
+	// recentKeys is how many event keys a chat remembers.
+	recentKeys = 512
+	// recentMessages bounds the remembered ids; older repeats are answered by the API or the log.
+	recentMessages = 64
+)
 
 var recentSeed = maphash.MakeSeed()
 
-// add remembers a key; a known key gets the new offset.
-func (r *recent) add(key string, offset uint64) {
-	h := maphash.String(recentSeed, key)
-	if r.offsets == nil {
-		r.offsets = make(map[uint64]uint64)
+// put remembers a name, and tells whether it was known: then it gets the new value and keeps its age.
+func (r *recent[V]) put(name string, value V) (known bool) {
+	hash := maphash.String(recentSeed, name)
+	switch v := r.find(hash); {
+	case v != nil:
+		*v = value
+		return true
+	case len(r.latest) < r.bound:
+		r.latest = append(r.latest, remembered[V]{hash, value})
+	default:
+		r.latest[r.oldest] = remembered[V]{hash, value}
+		r.oldest = (r.oldest + 1) % r.bound
 	}
-	if _, known := r.offsets[h]; known {
-		r.offsets[h] = offset
-		return
-	}
-	if len(r.ring) < recentSize {
-		r.ring = append(r.ring, h)
-	} else {
-		delete(r.offsets, r.ring[r.at])
-		r.ring[r.at] = h
-		r.at = (r.at + 1) % recentSize
-	}
-	r.offsets[h] = offset
+	return false
 }
 
-// offset tells whether a key was delivered, and at which offset of the present epoch (0 = none known).
-func (r *recent) offset(key string) (offset uint64, known bool) {
-	offset, known = r.offsets[maphash.String(recentSeed, key)]
-	return offset, known
+func (r *recent[V]) get(name string) (value V, known bool) {
+	if v := r.find(maphash.String(recentSeed, name)); v != nil {
+		return *v, true
+	}
+	return value, false
 }
 
-// forgetOffsets keeps the keys and forgets their offsets, which belong to an epoch that has ended.
-func (r *recent) forgetOffsets() {
-	for h := range r.offsets {
-		r.offsets[h] = 0
+func (r *recent[V]) find(hash uint64) *V {
+	for i := range r.latest {
+		if r.latest[i].hash == hash {
+			return &r.latest[i].value
+		}
+	}
+	return nil
+}
+
+// setAll gives every name the same value.
+func (r *recent[V]) setAll(value V) {
+	for i := range r.latest {
+		r.latest[i].value = value
 	}
 }

@@ -126,7 +126,10 @@ func (r *root) chat(ctx actor.Context, chatID string) *chatEntry {
 	entry := r.chats[chatID]
 	if entry == nil {
 		entry = &chatEntry{members: new(atomic.Int32)}
-		r.nextChat = &chat{id: chatID, router: r.router, count: entry.members}
+		r.nextChat = &chat{
+			id: chatID, router: r.router, count: entry.members,
+			recent: recent[uint64]{bound: recentKeys}, saves: saves{done: recent[string]{bound: recentMessages}},
+		}
 		entry.pid = ctx.Spawn(r.chatProps)
 		r.nextChat = nil
 		r.chats[chatID] = entry

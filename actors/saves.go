@@ -12,9 +12,8 @@ import (
 // saves are the messages of one chat that are under way, from their sender's frame until they are in the log, so that
 // a repeat finds its first; and the ids of the last ones that arrived.
 type saves struct {
-	underway map[string]*save  // by sender and clientMessageId
-	done     map[string]string // by the same key: the message's id
-	order    []string          // keys of done, oldest first
+	underway map[string]*save // by sender and clientMessageId
+	done     recent[string]   // by the same key: the message's id
 
 	turn  *save   // the last one that was handed to persistence, nil once it has ended
 	queue []*save // with the old API: those that wait for it, in order
@@ -53,9 +52,6 @@ type save struct {
 // live tells whether the message is shown before it is stored.
 func (v *save) live() bool { return v.request.Live }
 
-// maxDone bounds the remembered ids; older repeats are answered by the API or the log.
-const maxDone = 64
-
 // saveKey identifies a message within its chat: sender and clientMessageId. It is also the alias under which the log
 // finds it.
 func saveKey(sender *messages.Sender, clientMessageID string) string {
@@ -84,18 +80,13 @@ func (s *saves) end(v *save, id string, stored bool) {
 		s.underway = nil
 	}
 	if stored && (v.clientID != "" || v.accepted) {
-		s.remember(v.key, id)
+		s.done.put(v.key, id)
 	}
 }
 
 // answered tells whether an id is that of a message which ended not long ago.
 func (s *saves) answered(id string) bool {
-	for _, known := range s.done {
-		if known == id {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.done.latest, func(m remembered[string]) bool { return m.value == id })
 }
 
 // each returns the saves that match, in order of arrival.
@@ -149,20 +140,6 @@ func (s *saves) next(v *save) *save {
 	first := s.queue[0]
 	s.unline(first)
 	return first
-}
-
-func (s *saves) remember(key, id string) {
-	if s.done == nil {
-		s.done = make(map[string]string)
-	}
-	if _, known := s.done[key]; !known {
-		s.order = append(s.order, key)
-	}
-	s.done[key] = id
-	if len(s.order) > maxDone {
-		delete(s.done, s.order[0])
-		s.order = slices.Delete(s.order, 0, 1)
-	}
 }
 
 // firstDue is when the first of those that match has waited for d.
