@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -38,6 +39,7 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 		return
 	}
 	if id, done := c.saves.done.get(key); done {
+		id = cmp.Or(id, c.deriveID(m.Sender, clientID))
 		offset, _ := c.recent.get(wire.MessageKey(id))
 		c.ack(m.Sender.Connection, m.ClientMessageId, id, wire.AckStored, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
 		return
@@ -48,6 +50,10 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 		return
 	}
 	c.begin(m, key, clientID)
+}
+
+func (c *chat) deriveID(sender *messages.Sender, clientMessageID string) string {
+	return wire.DeriveID(c.id, wire.SenderKey(sender.UserId, sender.Authenticated), clientMessageID)
 }
 
 // full tells why no further message can be taken now: too many wait for the API, or for the log.
@@ -70,7 +76,7 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 		received: received,
 		request: &messages.PersistRequest{
 			ChatId:          c.id,
-			Id:              wire.DeriveID(c.id, wire.SenderKey(m.Sender.UserId, m.Sender.Authenticated), clientID),
+			Id:              c.deriveID(m.Sender, clientID),
 			ClientMessageId: clientID,
 			Content:         m.Content,
 			Role:            m.Role,

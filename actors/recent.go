@@ -34,6 +34,9 @@ func (r *recent[V]) put(name string, value V) (known bool) {
 		*v = value
 		return true
 	case len(r.latest) < r.bound:
+		if n := len(r.latest); n == cap(r.latest) { // append would double it
+			r.latest = append(make([]remembered[V], 0, min(n+n/4+8, r.bound)), r.latest...)
+		}
 		r.latest = append(r.latest, remembered[V]{hash, value})
 	default:
 		r.latest[r.oldest] = remembered[V]{hash, value}

@@ -13,7 +13,7 @@ import (
 // a repeat finds its first; and the ids of the last ones that arrived.
 type saves struct {
 	underway map[string]*save // by sender and clientMessageId
-	done     recent[string]   // by the same key: the message's id
+	done     recent[string]   // by the same key: the message's id, "" for the one that is derived
 
 	turn  *save   // the last one that was handed to persistence, nil once it has ended
 	queue []*save // with the old API: those that wait for it, in order
@@ -80,11 +80,14 @@ func (s *saves) end(v *save, id string, stored bool) {
 		s.underway = nil
 	}
 	if stored && (v.clientID != "" || v.accepted) {
+		if id == v.request.Id { // most are, and so many strings would be most of what a chat keeps
+			id = ""
+		}
 		s.done.put(v.key, id)
 	}
 }
 
-// answered tells whether an id is that of a message which ended not long ago.
+// answered tells whether an id of the old API is that of a message which ended not long ago.
 func (s *saves) answered(id string) bool {
 	return slices.ContainsFunc(s.done.latest, func(m remembered[string]) bool { return m.value == id })
 }
