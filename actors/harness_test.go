@@ -142,18 +142,19 @@ func (s *fakeSocket) contents() (out []string) {
 
 // fakeAPI stores in memory. What it does is switched while it runs.
 type fakeAPI struct {
-	mu      sync.Mutex
-	rows    map[string]nextapi.Message
-	order   []string
-	calls   int
-	sizes   []int
-	fail    *nextapi.Result // every item's outcome
-	old     bool            // no batch route
-	hang    chan struct{}   // calls wait for it
-	publish func(chatID string, payload []byte)
-	user    nextapi.User
-	history map[string][]nextapi.Row // of the history route, nil = there is none
-	asked   int                      // how often it was asked
+	mu            sync.Mutex
+	rows          map[string]nextapi.Message
+	order         []string
+	calls         int
+	sizes         []int
+	fail          *nextapi.Result // every item's outcome
+	old           bool            // no batch route
+	hang          chan struct{}   // calls wait for it
+	publish       func(chatID string, payload []byte)
+	user          nextapi.User
+	history       map[string][]nextapi.Row // of the history route, nil = there is none
+	historySingly bool                     // it is for one chat at a time
+	asked         int                      // how often it was asked
 }
 
 func newAPI() *fakeAPI {
@@ -263,6 +264,22 @@ func (a *fakeAPI) After(_ context.Context, chatID, after string, limit int) ([]n
 	}
 	rows = rows[at+1:]
 	return rows[:min(limit, len(rows))], nextapi.Result{Class: nextapi.Stored, Status: 200}
+}
+
+// AfterEach is the history route for many chats, which this API has when it keeps history and is not asked for each alone.
+func (a *fakeAPI) AfterEach(ctx context.Context, questions []nextapi.Question, limit int) ([]nextapi.History, nextapi.Result) {
+	a.mu.Lock()
+	missing := a.history == nil || a.historySingly
+	a.mu.Unlock()
+	if missing {
+		return nil, nextapi.Result{Class: nextapi.Missing, Status: 404}
+	}
+	found := make([]nextapi.History, len(questions))
+	for i, q := range questions {
+		rows, r := a.After(ctx, q.ChatID, q.After, limit)
+		found[i] = nextapi.History{Rows: rows, Known: r.Class == nextapi.Stored}
+	}
+	return found, nextapi.Result{Class: nextapi.Stored, Status: 200}
 }
 
 func (a *fakeAPI) set(change func()) {

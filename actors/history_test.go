@@ -66,6 +66,29 @@ func TestHistoryIsNotShownAnew(t *testing.T) {
 	}
 }
 
+// What many chats ask goes out together, or one by one where the API has no route for many.
+func TestLostPublishesOfManyChats(t *testing.T) {
+	for _, singly := range []bool{false, true} {
+		t.Run(fmt.Sprintf("singly=%v", singly), func(t *testing.T) {
+			f := withHistory(t)
+			f.api.set(func() { f.api.historySingly = singly })
+			var sockets []*client
+			for i := range 50 {
+				chatID := fmt.Sprint("chat-", i)
+				f.api.set(func() { f.api.history[chatID] = []nextapi.Row{row("a", time.Hour), row("b", time.Hour)} })
+				f.logged(chatID, "a", time.Hour)
+				sockets = append(sockets, f.connect(chatID, "ada", signedIn, part2))
+			}
+			for _, ada := range sockets {
+				ada.hears("message", 1)
+				if got := ada.contents(); !slices.Equal(got, []string{"b"}) {
+					t.Errorf("heard %q", got)
+				}
+			}
+		})
+	}
+}
+
 // An API without the route is left alone; a quiet chat is asked after rarely.
 func TestHistoryRounds(t *testing.T) {
 	f := single(t)

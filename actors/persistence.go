@@ -23,21 +23,22 @@ import (
 // A call that is overdue gives its slot up, its chats become suspects, and suspects go apart from the others
 // (persistence_calls.go).
 type persistence struct {
-	router   *Router
-	self     *actor.PID
-	ctx      context.Context
-	stop     context.CancelFunc
-	queue    *saveQueue
-	calls    apiCalls
-	breaker  breaker
-	denied   bool // the API refuses our secret
-	hanging  bool // for some chats
-	probing  bool
-	probeAt  time.Time // when the API is asked for the batch route (again), zero = not at all
-	expireAt time.Time // when saves that have waited too long are looked for
-	wakeAt   time.Time
-	users    users
-	gaps     turnstile[gap]
+	router      *Router
+	self        *actor.PID
+	ctx         context.Context
+	stop        context.CancelFunc
+	queue       *saveQueue
+	calls       apiCalls
+	breaker     breaker
+	denied      bool // the API refuses our secret
+	hanging     bool // for some chats
+	probing     bool
+	probeAt     time.Time // when the API is asked for the batch route (again), zero = not at all
+	expireAt    time.Time // when saves that have waited too long are looked for
+	wakeAt      time.Time
+	users       users
+	gaps        turnstile[gap]
+	singlyUntil time.Time // until when the API is asked for each chat's history alone
 }
 
 // Which of its routes the API stores by.

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,8 +28,8 @@ type (
 		known bool // the API answered, and knows the message
 	}
 	historyFound struct {
-		of     gap
-		rows   []nextapi.Row
+		of     []gap
+		found  []nextapi.History // of each, when result is Stored
 		result nextapi.Result
 		took   time.Duration
 	}
@@ -36,6 +37,7 @@ type (
 
 const (
 	maxGaps      = 4    // calls at once
+	gapsPerCall  = 100  // chats, where the API has the route for many
 	maxGapsQueue = 5000 // waiting; more ask again in the next round
 	historyPage  = 100
 )
@@ -49,34 +51,67 @@ func (p *persistence) onReconcile(q *reconcile, from *actor.PID) {
 	p.askHistory()
 }
 
+// askHistory asks for those that wait: the first goes at once, the rest gather while calls are under way.
 func (p *persistence) askHistory() {
-	for of, ok := p.gaps.next(maxGaps); ok; of, ok = p.gaps.next(maxGaps) {
+	most := gapsPerCall
+	if time.Now().Before(p.singlyUntil) {
+		most = 1
+	}
+	for few := p.gaps.nextFew(maxGaps, most); few != nil; few = p.gaps.nextFew(maxGaps, most) {
 		p.router.outside(p.self, func() any {
 			ctx, cancel := context.WithTimeout(p.ctx, userTimeout)
 			defer cancel()
-			limit := historyPage
-			if of.question.after == "" {
-				limit = 1
-			}
 			start := time.Now()
-			rows, result := p.router.deps.API.After(ctx, of.question.chatID, of.question.after, limit)
-			return &historyFound{of, rows, result, time.Since(start)}
+			found, result := p.history(ctx, few)
+			return &historyFound{few, found, result, time.Since(start)}
 		}, func(err error) any {
-			return &historyFound{of: of, result: nextapi.Result{Class: nextapi.Ambiguous, Err: err}}
+			return &historyFound{of: few, result: nextapi.Result{Class: nextapi.Ambiguous, Err: err}}
 		})
 	}
+}
+
+// history runs outside of Receive.
+func (p *persistence) history(ctx context.Context, of []gap) ([]nextapi.History, nextapi.Result) {
+	if len(of) > 1 {
+		questions := make([]nextapi.Question, len(of))
+		for i, g := range of {
+			questions[i] = nextapi.Question{ChatID: g.question.chatID, After: g.question.after}
+		}
+		return p.router.deps.API.AfterEach(ctx, questions, historyPage)
+	}
+	limit, q := historyPage, of[0].question
+	if q.after == "" {
+		limit = 1
+	}
+	rows, result := p.router.deps.API.After(ctx, q.chatID, q.after, limit)
+	return []nextapi.History{{Rows: rows, Known: true}}, result
+}
+
+// refusesMany tells whether the API cannot be asked about many chats at once.
+func refusesMany(r nextapi.Result) bool {
+	return r.Class == nextapi.Missing || r.Class == nextapi.Rejected || errors.Is(r.Err, nextapi.ErrTooLarge)
 }
 
 func (p *persistence) onHistory(h *historyFound) {
 	p.gaps.ended()
 	p.router.metrics.APICall(metrics.RouteHistory, uint8(h.result.Class), h.took)
-	if h.result.Class == nextapi.Missing {
+	switch {
+	case len(h.of) > 1 && refusesMany(h.result): // each is asked about alone then
+		p.singlyUntil = time.Now().Add(probeBatchEvery)
+		p.gaps.waiting = append(h.of, p.gaps.waiting...)
+		p.askHistory()
+		return
+	case h.result.Class == nextapi.Missing:
 		p.router.noHistory.Store(time.Now().Add(probeBatchEvery).Unix())
-		for _, g := range p.gaps.waiting {
-			p.router.send(g.from, &reconciled{after: g.question.after})
-		}
+		h.of = append(h.of, p.gaps.waiting...)
 		p.gaps.waiting = nil
 	}
-	p.router.send(h.of.from, &reconciled{after: h.of.question.after, rows: h.rows, known: h.result.Class == nextapi.Stored})
+	for i, g := range h.of {
+		answer := &reconciled{after: g.question.after}
+		if h.result.Class == nextapi.Stored {
+			answer.rows, answer.known = h.found[i].Rows, h.found[i].Known
+		}
+		p.router.send(g.from, answer)
+	}
 	p.askHistory()
 }

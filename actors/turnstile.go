@@ -19,5 +19,17 @@ func (t *turnstile[T]) next(limit int) (v T, ok bool) {
 	return v, true
 }
 
+// nextFew hands out one call for up to most of those that have waited longest.
+func (t *turnstile[T]) nextFew(limit, most int) []T {
+	if t.underway >= limit || len(t.waiting) == 0 {
+		return nil
+	}
+	n := min(most, len(t.waiting))
+	few := t.waiting[:n:n]
+	t.waiting = t.waiting[len(few):]
+	t.underway++
+	return few
+}
+
 // ended notes that a call has ended.
 func (t *turnstile[T]) ended() { t.underway-- }

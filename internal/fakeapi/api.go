@@ -83,6 +83,7 @@ func New(o Options) *API {
 	a.mux.HandleFunc("POST /api/chats/{chatId}/messages/send", a.secretly(a.postMessage))
 	a.mux.HandleFunc("GET /api/users/{userId}", a.secretly(a.getUser))
 	a.mux.HandleFunc("GET /api/internal/chats/{chatId}/messages", a.secretly(a.getMessagesAfter))
+	a.mux.HandleFunc("POST /api/internal/messages/after", a.secretly(a.postMessagesAfter))
 	if o.Control {
 		a.controlRoutes(a.mux)
 	}

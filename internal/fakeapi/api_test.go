@@ -240,6 +240,22 @@ func TestHistory(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
+func TestHistoryOfManyChats(t *testing.T) {
+	_, c := start(t, Options{})
+	c.StoreBatch(t.Context(), []nextapi.Message{message("a", "c1", "1"), message("x", "c2", "x"), message("b", "c1", "2"), message("y", "c2", "y")})
+	found, r := c.AfterEach(t.Context(), []nextapi.Question{{ChatID: "c1", After: "a"}, {ChatID: "c1", After: "x"}, {ChatID: "c2"}}, 9)
+	if r.Class != nextapi.Stored || len(found) != 3 || found[1].Known {
+		t.Fatalf("%+v, %+v", r, found)
+	}
+	if a, b := found[0].Rows, found[2].Rows; len(a) != 1 || a[0].ID != "b" || len(b) != 1 || b[0].ID != "y" {
+		t.Errorf("after a message %+v, the latest %+v", a, b)
+	}
+	_, old := start(t, Options{Mode: Old, History: true})
+	if _, r := old.AfterEach(t.Context(), make([]nextapi.Question, 2), 9); r.Class != nextapi.Missing {
+		t.Errorf("the old API: %+v", r)
+	}
+}
+
 func TestHistoryOfTheOldAPI(t *testing.T) {
 	for _, has := range []bool{false, true} {
 		s, c := start(t, Options{Mode: Old, History: has})

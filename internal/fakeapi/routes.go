@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -245,24 +246,73 @@ func (a *API) getMessagesAfter(w http.ResponseWriter, r *http.Request) {
 	if err != nil || limit < 1 {
 		limit = 200
 	}
-	rows := a.RowsOf(r.PathValue("chatId"))
-	if after := r.URL.Query().Get("after"); after != "" {
-		i := slices.IndexFunc(rows, func(r Row) bool { return r.ID == after })
-		if i < 0 {
-			answerError(w, http.StatusNotFound, messageNotFound)
-			return
-		}
-		rows = rows[i+1:]
-		rows = rows[:min(limit, len(rows))]
-	} else {
-		rows = rows[max(0, len(rows)-limit):]
+	rows, known := a.rowsAfter(r.PathValue("chatId"), r.URL.Query().Get("after"), limit)
+	if !known {
+		answerError(w, http.StatusNotFound, messageNotFound)
+		return
 	}
-	body := []byte(`{"messages":[`)
+	a.after(w, r, call, a.appendRows(nil, rows))
+}
+
+// rowsAfter are a chat's rows after a message, or its latest ones.
+func (a *API) rowsAfter(chatID, after string, limit int) (rows []Row, known bool) {
+	rows = a.RowsOf(chatID)
+	if after == "" {
+		return rows[max(0, len(rows)-limit):], true
+	}
+	i := slices.IndexFunc(rows, func(r Row) bool { return r.ID == after })
+	if i < 0 {
+		return nil, false
+	}
+	rows = rows[i+1:]
+	return rows[:min(limit, len(rows))], true
+}
+
+func (a *API) appendRows(b []byte, rows []Row) []byte {
+	b = append(b, `{"messages":[`...)
 	for i, row := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = a.appendMessage(b, row)
+	}
+	return append(b, `]}`...)
+}
+
+// postMessagesAfter is history of many chats in one call. Only the new API has it.
+func (a *API) postMessagesAfter(w http.ResponseWriter, r *http.Request) {
+	if !a.batchMode() {
+		notFoundPage(w)
+		return
+	}
+	var asked struct {
+		Chats []struct{ ChatID, After string }
+		Limit int
+	}
+	if json.NewDecoder(r.Body).Decode(&asked) != nil || asked.Limit < 1 {
+		answerError(w, http.StatusBadRequest, invalidBody)
+		return
+	}
+	a.count(func(s *Stats) { s.HistoryCalls++ })
+	call, _ := a.strike(nil)
+	if !a.before(w, r, call) {
+		return
+	}
+	a.pause(r)
+	body := []byte(`{"chats":[`)
+	for i, chat := range asked.Chats {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = a.appendMessage(body, row)
+		limit := asked.Limit
+		if chat.After == "" {
+			limit = 1
+		}
+		if rows, known := a.rowsAfter(chat.ChatID, chat.After, limit); known {
+			body = a.appendRows(body, rows)
+		} else {
+			body = append(body, `{"error":"`+messageNotFound+`"}`...)
+		}
 	}
 	a.after(w, r, call, append(body, `]}`...))
 }

@@ -2,8 +2,10 @@ package nextapi
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -75,4 +77,50 @@ func FuzzReadRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAfterEach(t *testing.T) {
+	const row = `{"id":"m2","createdAt":"2026-01-02T03:04:05.678Z"}`
+	for _, c := range []struct {
+		status int
+		body   string
+		want   Class
+		found  string
+	}{
+		{200, `{"chats":[{"messages":[` + row + `]},{"error":"Chat not found"},{"messages":[]}]}`, Stored, "[1 true] [0 false] [0 true]"},
+		{200, `{"chats":[{"messages":[]},{"messages":[]}]}`, Ambiguous, ""}, // one too few
+		{200, `{"chats":[{"messages":[]},{},{"messages":[]}]}`, Ambiguous, ""},
+		{200, `{"chats":[{"messages":[{}]},{"messages":[]},{"messages":[]}]}`, Ambiguous, ""},
+		{200, `{"chats":null}`, Ambiguous, ""},
+		{200, `<html>`, Ambiguous, ""},
+		{404, `{"error":"Not found"}`, Rejected, ""},
+		{404, `<html>not found</html>`, Missing, ""},
+		{405, ``, Missing, ""},
+		{500, `{"error":"x"}`, Ambiguous, ""},
+	} {
+		t.Run(fmt.Sprint(c.status, c.body), func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked, _ := io.ReadAll(r.Body)
+				if want := `{"chats":[{"chatId":"c1","after":"m1"},{"chatId":"c2","after":"m9"},{"chatId":"c3"}],"limit":50}`; string(asked) != want {
+					t.Errorf("asked %s", asked)
+				}
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			defer server.Close()
+			client, err := New(Options{BaseURL: server.URL, Secret: "s"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer client.Close()
+			found, r := client.AfterEach(t.Context(), []Question{{"c1", "m1"}, {"c2", "m9"}, {"c3", ""}}, 50)
+			var got []string
+			for _, h := range found {
+				got = append(got, fmt.Sprint([]any{len(h.Rows), h.Known}))
+			}
+			if r.Class != c.want || strings.Join(got, " ") != c.found {
+				t.Errorf("got %v, %s", r, got)
+			}
+		})
+	}
 }

@@ -63,4 +63,6 @@ type API interface {
 	User(ctx context.Context, userID string) (User, Result)
 	// After asks what was stored in a chat after a message, by the optional history route.
 	After(ctx context.Context, chatID, after string, limit int) ([]Row, Result)
+	// AfterEach asks the same of many chats in one call, where the API offers that too.
+	AfterEach(ctx context.Context, questions []Question, limit int) ([]History, Result)
 }

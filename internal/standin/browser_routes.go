@@ -139,7 +139,7 @@ func (s *Server) history(w http.ResponseWriter, r *http.Request) ([]row, bool) {
 	rows, err := s.store.messages(r.Context(), r.PathValue("chatId"), r.URL.Query().Get("after"), limit)
 	switch {
 	case errors.Is(err, errNoMessage):
-		answerError(w, http.StatusNotFound, "Message not found")
+		answerError(w, http.StatusNotFound, noMessage)
 	case err != nil:
 		s.failed(w, r, err)
 	}

@@ -25,6 +25,7 @@ const (
 	noRole    = "Valid role is required (USER, ASSISTANT, or AGENT)"
 	noUser    = "userId is required"
 	noChat    = "Chat not found"
+	noMessage = "Message not found"
 )
 
 // postMessage stores one message under a new id.
@@ -195,6 +196,49 @@ func (s *Server) getMessagesAfter(w http.ResponseWriter, r *http.Request) {
 	if rows, ok := s.history(w, r); ok {
 		answer(w, http.StatusOK, object{"messages": mapped(rows, row.message)})
 	}
+}
+
+// postMessagesAfter is history of many chats in one call.
+func (s *Server) postMessagesAfter(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Chats []struct {
+			ChatID string `json:"chatId"`
+			After  string `json:"after"`
+		} `json:"chats"`
+		Limit int `json:"limit"`
+	}
+	if !decode(w, r, maxBatchBody, &body) {
+		return
+	}
+	if len(body.Chats) > maxBatch || body.Limit < 1 {
+		answerError(w, http.StatusBadRequest, "Too many chats, or no limit")
+		return
+	}
+	chats := make([]object, len(body.Chats))
+	for i, chat := range body.Chats {
+		var err error
+		if chats[i], err = s.historyOf(r, chat.ChatID, chat.After, body.Limit); err != nil {
+			s.failed(w, r, err)
+			return
+		}
+	}
+	answer(w, http.StatusOK, object{"chats": chats})
+}
+
+// historyOf is what the single route would answer, with the latest message only where there is none to begin after.
+func (s *Server) historyOf(r *http.Request, chatID, after string, limit int) (object, error) {
+	known, err := s.store.hasChat(r.Context(), chatID)
+	if err != nil || !known {
+		return object{"error": noChat}, err
+	}
+	if after == "" {
+		limit = 1
+	}
+	rows, err := s.store.messages(r.Context(), chatID, after, min(limit, maxHistory))
+	if errors.Is(err, errNoMessage) {
+		return object{"error": noMessage}, nil
+	}
+	return object{"messages": mapped(rows, row.message)}, err
 }
 
 // validChatID: 1–64 characters of [A-Za-z0-9_-].

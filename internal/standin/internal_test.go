@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"eclipse/internal/nextapi"
 )
 
 func TestSecretRoutesDemandTheSecret(t *testing.T) {
@@ -13,7 +15,7 @@ func TestSecretRoutesDemandTheSecret(t *testing.T) {
 	f.chat("c1")
 	for _, route := range [][2]string{
 		{"POST", "/api/internal/messages/batch"}, {"POST", "/api/chats/c1/messages/send"}, {"GET", "/api/users/user_ada"},
-		{"GET", "/api/internal/chats/c1/messages"},
+		{"GET", "/api/internal/chats/c1/messages"}, {"POST", "/api/internal/messages/after"},
 	} {
 		for _, given := range []string{"", "wrong", internalSecret + "x", internalSecret[1:]} {
 			status, answer, _ := f.do(route[0], route[1], `{"content":"x","role":"USER","userId":"anon_1"}`, "X-Internal-Secret", given)
@@ -214,5 +216,34 @@ func TestHistoryForTheRouter(t *testing.T) {
 		if _, answer := f.secret("GET", "/api/internal/chats/"+path, ""); answer != want {
 			t.Errorf("%s: %s", path, answer)
 		}
+	}
+}
+
+func TestHistoryOfManyChatsForTheRouter(t *testing.T) {
+	f := start(t)
+	f.chat("c1", "c2")
+	f.batch(item("a", "c1", "1"), item("x", "c2", "x"), item("b", "c1", "2"), item("y", "c2", "y"))
+	c, err := nextapi.New(nextapi.Options{BaseURL: f.http.URL, Secret: internalSecret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	found, r := c.AfterEach(t.Context(), []nextapi.Question{{ChatID: "c1", After: "a"}, {ChatID: "c1", After: "x"}, {ChatID: "nochat"}, {ChatID: "c2"}}, 9)
+	if r.Class != nextapi.Stored {
+		t.Fatalf("%+v", r)
+	}
+	var got []string
+	for _, h := range found {
+		text := fmt.Sprint(h.Known)
+		for _, row := range h.Rows {
+			text += " " + row.ID
+		}
+		got = append(got, text)
+	}
+	if want := []string{"true b", "false", "false", "true y"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if status, _ := f.secret("POST", "/api/internal/messages/after", `{"chats":[]}`); status != 400 {
+		t.Errorf("without a limit: %d", status)
 	}
 }

@@ -59,6 +59,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /api/chats/{chatId}/messages/send", s.secretly(s.postMessage))
 	mux.HandleFunc("GET /api/users/{userId}", s.secretly(s.getUser))
 	mux.HandleFunc("GET /api/internal/chats/{chatId}/messages", s.secretly(s.getMessagesAfter))
+	mux.HandleFunc("POST /api/internal/messages/after", s.secretly(s.postMessagesAfter))
 	return mux
 }
 

@@ -9,6 +9,7 @@ process.env.CHAT_WS_URL = "wss://chat.example.com";
 
 const batch = import("@/app/api/internal/messages/batch/route");
 const history = import("@/app/api/internal/chats/[chatId]/messages/route");
+const histories = import("@/app/api/internal/messages/after/route");
 const token = import("@/app/api/ws/token/route");
 
 const SECRET = { "x-internal-secret": process.env.INTERNAL_API_SECRET };
@@ -76,6 +77,24 @@ test("history after a message", async () => {
   assert.deepEqual(await get("../c1", ""), [404, undefined]);
   assert.deepEqual(await get("c1", "?limit=0"), [400, undefined]);
   assert.deepEqual(await get("c1", "", {}), [401, undefined]);
+});
+
+test("history of many chats", async () => {
+  const ask = async (body: string, headers: Record<string, string> = SECRET) => {
+    const response = await (await histories).POST(new Request("http://app/api/internal/messages/after", { method: "POST", body, headers }));
+    const { chats } = (await response.json()) as { chats?: { messages?: { id: string }[]; error?: string }[] };
+    return [response.status, chats?.map((chat) => chat.error ?? chat.messages!.map((m) => m.id).join(" "))];
+  };
+  const chats = [{ chatId: "c1", after: "a" }, { chatId: "c1" }, { chatId: "c2" }, { chatId: "c2", after: "a" }, { chatId: "../c1" }, null];
+  assert.deepEqual(await ask(JSON.stringify({ chats, limit: 9 })), [
+    200,
+    ["b c", "c", "", "Message not found", "Chat not found", "Chat not found"],
+  ]);
+  assert.deepEqual(await ask('{"chats":[],"limit":1}'), [200, []]);
+  for (const body of ["{", "null", '{"chats":{},"limit":1}', '{"chats":[]}', '{"chats":[],"limit":0}']) {
+    assert.deepEqual(await ask(body), [400, undefined], body);
+  }
+  assert.deepEqual(await ask("{}", {}), [401, undefined]);
 });
 
 test("a visitor's token", async () => {

@@ -44,3 +44,7 @@ func (api) User(_ context.Context, id string) (nextapi.User, nextapi.Result) {
 func (api) After(context.Context, string, string, int) ([]nextapi.Row, nextapi.Result) {
 	return nil, nextapi.Result{Class: nextapi.Missing, Status: 404}
 }
+
+func (api) AfterEach(context.Context, []nextapi.Question, int) ([]nextapi.History, nextapi.Result) {
+	return nil, nextapi.Result{Class: nextapi.Missing, Status: 404}
+}
