@@ -18,7 +18,7 @@ func BenchmarkMailboxHop(b *testing.B) {
 	message := any(new(int))
 	b.Run("waking", func(b *testing.B) {
 		handled := make(chan struct{})
-		m := newMailbox(b, theGathered, &counting{handled: handled})
+		m := newMailbox(b, &counting{handled: handled})
 		b.ReportAllocs()
 		for b.Loop() {
 			m.PostUserMessage(message)
@@ -28,7 +28,7 @@ func BenchmarkMailboxHop(b *testing.B) {
 	b.Run("busy", func(b *testing.B) {
 		const bulk = 1000 // the sender waits for the actor, so that the mailbox stays short
 		r := &tally{every: bulk, done: make(chan struct{})}
-		m := newMailbox(b, nil, r)
+		m := newMailbox(b, r)
 		b.ReportAllocs()
 		posted := 0
 		for b.Loop() {

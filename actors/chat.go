@@ -20,6 +20,8 @@ import (
 // the last member has left and nothing is under way it lingers, then asks the root to retire it, and its subscription
 // goes with it.
 type chat struct {
+	mailbox mailbox
+
 	id     string
 	router *Router
 	self   *actor.PID
@@ -220,14 +222,17 @@ func (c *chat) onLeave(connection uint64) {
 	}
 }
 
+// tell gives a member's connection a message.
+func (c *chat) tell(m *member, message any) { m.to.post(message, c.mailbox.runner) }
+
 // control sends a frame to one member.
 func (c *chat) control(m *member, payload []byte) {
-	c.router.send(m.pid, &wire.Frame{Payload: payload, Class: wire.Control})
+	c.tell(m, &wire.Frame{Payload: payload, Class: wire.Control})
 }
 
 // greet sends the frame that is a socket's first.
 func (c *chat) greet(m *member, payload []byte) {
-	c.router.send(m.pid, &wire.Frame{Payload: payload, Class: wire.Control, Greeting: true})
+	c.tell(m, &wire.Frame{Payload: payload, Class: wire.Control, Greeting: true})
 }
 
 // refuse answers a connection with an error.

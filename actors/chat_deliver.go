@@ -126,7 +126,7 @@ func (c *chat) noticeLoss() {
 	notice := &wire.Frame{Payload: wire.Resumed(c.id, false, c.sequence.position(), 0), Class: wire.Control}
 	for i := range c.members {
 		if part2Only(&c.members[i]) {
-			c.router.send(c.members[i].pid, notice)
+			c.tell(&c.members[i], notice)
 		}
 	}
 }
@@ -164,11 +164,11 @@ func (c *chat) broadcast(payload []byte, logged bool) {
 	for i := range c.members {
 		m := &c.members[i]
 		f := public
-		if m.sender.Authenticated {
+		if m.signedIn {
 			f = full
 		}
 		if f != nil && (m.welcomed && m.replay == nil || !logged) && (m.v1 || !failure) {
-			c.router.send(m.pid, f)
+			c.tell(m, f)
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (c *chat) visibleTo(m *member, f *wire.Frame) *wire.Frame {
 	switch {
 	case !m.v1 && wire.IsFailure(f.Payload): // old clients do not know that type
 		return nil
-	case m.sender.Authenticated:
+	case m.signedIn:
 		return f
 	}
 	return c.public(f)

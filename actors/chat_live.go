@@ -69,14 +69,14 @@ func (c *chat) author(sender *messages.Sender) wire.Author {
 
 // askProfile asks who a member is, before its first message needs it.
 func (c *chat) askProfile(m *member) {
-	if !c.router.cfg.Live || !m.sender.Authenticated {
+	if !c.router.cfg.Live || !m.signedIn {
 		return
 	}
 	if m.profile == nil {
 		m.profile = &profile{author: wire.Author{ID: m.sender.UserId}}
 	}
 	m.profile.asked = time.Now()
-	c.router.persistence.request(&messages.UserRequest{UserId: m.sender.UserId, Connection: m.sender.Connection}, c.self)
+	c.router.persistence.request(&messages.UserRequest{UserId: m.sender.UserId, Connection: m.number}, c.self)
 }
 
 // onProfile keeps what the API told about a member. While it cannot tell, what is known stays.

@@ -116,7 +116,7 @@ func (c *chat) echo(s *save, payload []byte) {
 	for _, connection := range s.waiting {
 		if m := c.members.find(connection); m != nil && !m.v1 {
 			if f := c.visibleTo(m, full); f != nil {
-				c.router.send(m.pid, f)
+				c.tell(m, f)
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func (c *chat) apologise(message any) {
 			}
 		}
 	case *join: // it would wait for its greeting for ever
-		c.router.send(m.member.pid, &goodbye{wire.CloseInternal, wire.CloseInternal.Reason()})
+		c.tell(&m.member, &goodbye{wire.CloseInternal, wire.CloseInternal.Reason()})
 	case *wake:
 		c.wakeIn(time.Second)
 	case *messages.ReadResult:

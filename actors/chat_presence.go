@@ -33,7 +33,7 @@ func (c *chat) onTyping(t *messages.Typing) {
 func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uint64) {
 	data := wire.TypingData{UserID: userID, IsTyping: isTyping, ChatID: c.id}
 	now := time.Now()
-	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.sender.Connection != typistConnection })
+	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.number != typistConnection })
 	if len(c.presence.remote) == 0 && c.audience.absent(now) {
 		c.typists.unheard(typistConnection)
 		return
@@ -59,7 +59,7 @@ func (c *chat) passBy(payload []byte, to func(*member) bool) {
 	f := &wire.Frame{Payload: payload, Class: wire.Ephemeral}
 	for i := range c.members {
 		if c.members[i].welcomed && to(&c.members[i]) {
-			c.router.send(c.members[i].pid, f)
+			c.tell(&c.members[i], f)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (c *chat) announceArrival(m *member) {
 	p := wire.Presence{UserID: m.sender.UserId, Role: m.role(), Status: wire.Online}
 	lingered := c.presence.lingers(m.sender.UserId)
 	if !c.presence.arrived(m.sender.UserId) {
-		c.passBy(wire.PresenceFrame(p, c.id, "", now), func(o *member) bool { return part2Only(o) && o.sender.Connection != m.sender.Connection })
+		c.passBy(wire.PresenceFrame(p, c.id, "", now), func(o *member) bool { return part2Only(o) && o.number != m.number })
 	}
 	if !lingered { // the others have not heard that the user left
 		c.publish(wire.PresenceFrame(p, c.id, c.router.cfg.Instance, now))
@@ -224,7 +224,7 @@ func (c *chat) advanceRead(mark wire.ReadMark, from *messages.Sender) bool {
 		return false
 	}
 	c.passBy(wire.ReadFrame(mark, c.id, "", time.Now()), func(m *member) bool {
-		return part2Only(m) && (from == nil || m.sender.Connection != from.Connection)
+		return part2Only(m) && (from == nil || m.number != from.Connection)
 	})
 	return true
 }

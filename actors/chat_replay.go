@@ -68,7 +68,7 @@ func (c *chat) readFor(m *member) {
 	c.router.metrics.LogReads.Inc()
 	c.router.bridge.request(&messages.ReadRequest{
 		ChatId: c.id, Epoch: m.replay.from.Epoch, Offset: m.replay.from.Offset, Max: readMax,
-		Connection: m.sender.Connection,
+		Connection: m.number,
 	}, c.self)
 }
 
@@ -107,7 +107,7 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 		}
 		m.replay.sent++
 		if f := c.visibleTo(m, &wire.Frame{Payload: e.Payload, Class: wire.Sequenced}); f != nil {
-			c.router.send(m.pid, f)
+			c.tell(m, f)
 		}
 	}
 	switch {

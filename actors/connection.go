@@ -16,6 +16,7 @@ import (
 // kernel without blocking. What the kernel does not take is written by a goroutine, and until that reports back
 // frames wait in a bounded backlog. It ends when the gateway reports the socket gone.
 type connection struct {
+	mailbox mailbox
 	router  *Router
 	socket  Socket
 	self    *actor.PID
@@ -47,14 +48,12 @@ type (
 		code   wire.CloseCode
 		reason string
 	}
-	gone     struct{}
-	written  struct{ err error }
-	gathered struct{} // the mailbox's run has ended
+	gone    struct{}
+	written struct{ err error }
 )
 
 var (
 	theHeartbeat = &heartbeat{}
-	theGathered  = &gathered{}
 	isGone       = &gone{}
 )
 
@@ -70,9 +69,9 @@ func (c *connection) Receive(ctx actor.Context) {
 	defer c.router.guard(metrics.ActorConnection, ctx, func(any) { c.hangUp() }) // perhaps in the middle of a frame
 	switch m := ctx.Message().(type) {
 	case *wire.Frame:
-		c.deliver(m)
-	case *gathered:
-		c.flush()
+		for more := true; more; m, more = another[*wire.Frame](&c.mailbox) {
+			c.deliver(m)
+		}
 	case *written:
 		c.onWritten(m.err)
 	case *heartbeat:
@@ -90,6 +89,9 @@ func (c *connection) Receive(ctx actor.Context) {
 		c.self = ctx.Self()
 	case *actor.Stopped:
 		c.release()
+	}
+	if c.mailbox.last() {
+		c.flush()
 	}
 }
 
@@ -195,7 +197,9 @@ func (c *connection) count() {
 			c.router.metrics.FrameOut(uint8(class), int(n))
 		}
 	}
-	c.router.metrics.Deliveries.Add(float64(c.sent[wire.Sequenced]))
+	if n := c.sent[wire.Sequenced]; n > 0 {
+		c.router.metrics.Deliveries.Add(float64(n))
+	}
 	c.sent = [3]uint32{}
 }
 
@@ -293,4 +297,7 @@ func (c *connection) account() {
 }
 
 // release ends the life of a connection whose socket is gone.
-func (c *connection) release() { c.hangUp() }
+func (c *connection) release() {
+	c.hangUp()
+	c.mailbox.invoker = nobody{c.router.metrics}
+}

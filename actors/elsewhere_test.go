@@ -196,17 +196,20 @@ func TestAgentWhoLeftBeforeTheNameCame(t *testing.T) {
 func TestTypingIsPublishedWhereSomebodyListens(t *testing.T) {
 	cfg := quick()
 	cfg.TypingTimeout = time.Hour
-	fs, links := cluster(t, cfg, 2)
+	shared := chatlog.NewMemory(chatlog.Options{})
+	t.Cleanup(func() { shared.Close() })
 	var published atomic.Int32
-	links[0].publish = func(ctx context.Context, items []chatlog.Publication) error {
+	first := &hookedLog{Memory: shared.Handle()}
+	first.publish = func(ctx context.Context, items []chatlog.Publication) error {
 		for _, item := range items {
 			if bytes.Contains(item.Payload, []byte(`"type":"typing"`)) {
 				published.Add(1)
 			}
 		}
-		return links[0].Memory.Publish(ctx, items)
+		return first.Memory.Publish(ctx, items)
 	}
-	typist, listener := fs[0].connect("c1", "u1", signedIn), fs[0].connect("c1", "u2", signedIn)
+	here, elsewhere := startOn(t, cfg, newAPI(), shared, first, first), start(t, cfg, newAPI(), shared)
+	typist, listener := here.connect("c1", "u1", signedIn), here.connect("c1", "u2", signedIn)
 	typing := true
 	types := func() {
 		typist.Handle(wire.ClientFrame{Kind: wire.KindTyping, IsTyping: typing})
@@ -223,7 +226,7 @@ func TestTypingIsPublishedWhereSomebodyListens(t *testing.T) {
 		types()
 	}
 	types()
-	other := fs[1].connect("c1", "u3", signedIn)
+	other := elsewhere.connect("c1", "u3", signedIn)
 	other.hears("typing", 1)
 	if d := data(other.of("typing")[0]); d["userId"] != "u1" || d["isTyping"] != true {
 		t.Errorf("typing %v", d)

@@ -3,48 +3,52 @@ package actors
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"eclipse/internal/metrics"
 )
 
 // mailbox is a one-struct actor.Mailbox. Compared with the library's: it keeps no memory while it is empty (messages
-// lie in pooled blocks), allocates nothing per message, and can tell its actor that a run of messages has ended.
-//
-// runEnd, where not nil, is invoked as one more user message whenever the actor has emptied its mailbox, before the
-// mailbox goes idle: unlike the library's MailboxEmpty it can never overlap with Receive. Connections write then.
+// lie in pooled blocks), allocates nothing per message, can tell its actor that nothing more waits, and can be posted to
+// without a PID. It may lie inside of its actor.
 type mailbox struct {
 	mu        sync.Mutex
-	head      *block // oldest user messages
-	tail      *block
-	system    []any
-	count     int32 // user messages
-	scheduled bool  // a goroutine runs, or is about to
+	first     any   // the oldest user message that the run has not taken yet
+	rest      queue // those after it
+	system    queue
+	scheduled bool // a runner has it, or will
 	suspended bool
-	dirty     bool // user messages were handled since the last runEnd
+	news      atomic.Bool // something was posted since the run looked last
+
+	// Of the run alone.
+	taken  queue
+	runner *runner
 
 	runners *runners
 	invoker actor.MessageInvoker
-	runEnd  any
 }
 
-// blockSize makes a block 256 bytes.
-const blockSize = 14
-
-type block struct {
-	messages [blockSize]any
-	next     *block
-	read     uint16
-	written  uint16
+// address is where messages for an actor go that needs no PID.
+type address interface {
+	// post puts a message into the actor's mailbox. by is the runner of the actor that sends, nil where it is none.
+	post(message any, by *runner)
 }
 
-var blocks = sync.Pool{New: func() any { return new(block) }}
+// nobody takes what comes for an actor that has ended.
+type nobody struct{ metrics *metrics.Metrics }
+
+func (n nobody) InvokeUserMessage(any)    { n.metrics.Drop(metrics.DropDeadLetter) }
+func (n nobody) InvokeSystemMessage(any)  {}
+func (n nobody) EscalateFailure(any, any) {}
 
 // throughput is how many messages an actor handles before it lets others run.
 const throughput = 300
 
-// mailboxes returns a producer of mailboxes; runEnd may be nil.
-func mailboxes(rs *runners, runEnd any) actor.MailboxProducer {
-	return func() actor.Mailbox { return &mailbox{runners: rs, runEnd: runEnd} }
+// mailboxes returns a producer of mailboxes.
+func mailboxes(rs *runners) actor.MailboxProducer {
+	return func() actor.Mailbox { return &mailbox{runners: rs} }
 }
 
 func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
@@ -52,42 +56,48 @@ func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 }
 func (m *mailbox) Start() {}
 
+// UserMessageCount tells how many messages the run has not taken yet.
 func (m *mailbox) UserMessageCount() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return int(m.count)
+	if m.first == nil {
+		return 0
+	}
+	return 1 + m.rest.len()
 }
 
-func (m *mailbox) PostUserMessage(message any) {
+func (m *mailbox) PostUserMessage(message any) { m.post(message, nil) }
+
+// post is PostUserMessage for an actor that a runner runs: what it wakes that runner runs next.
+func (m *mailbox) post(message any, by *runner) {
 	m.mu.Lock()
-	t := m.tail
-	if t == nil || t.written == blockSize {
-		b := blocks.Get().(*block)
-		if t == nil {
-			m.head = b
-		} else {
-			t.next = b
-		}
-		m.tail, t = b, b
+	if m.first == nil {
+		m.first = message
+	} else {
+		m.rest.push(message)
 	}
-	t.messages[t.written] = message
-	t.written++
-	m.count++
 	start := !m.scheduled && !m.suspended
 	if start {
 		m.scheduled = true
+	} else if !m.news.Load() {
+		m.news.Store(true)
 	}
 	m.mu.Unlock()
-	if start {
+	switch {
+	case !start:
+	case by != nil:
+		by.next(m)
+	default:
 		m.runners.run(m)
 	}
 }
 
 func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
-	m.system = append(m.system, message)
+	m.system.push(message)
 	start := !m.scheduled
 	m.scheduled = true
+	m.news.Store(true)
 	m.mu.Unlock()
 	if start {
 		m.runners.run(m)
@@ -95,7 +105,8 @@ func (m *mailbox) PostSystemMessage(message any) {
 }
 
 // run handles messages until there are none. A runner calls it.
-func (m *mailbox) run() {
+func (m *mailbox) run(r *runner) {
+	m.runner = r
 	for !m.drain() {
 	}
 }
@@ -121,61 +132,73 @@ func (m *mailbox) drain() (idle bool) {
 			m.invoker.InvokeUserMessage(message)
 		}
 		message = nil
+		if i%shareEvery == 0 {
+			m.runner.share()
+		}
 		if i%throughput == 0 {
 			runtime.Gosched()
 		}
 	}
 }
 
-// next takes the next message: system messages first, then user messages unless suspended, then runEnd. nil means
-// that the mailbox is idle now and that the goroutine must end.
+// next takes the next message: system messages first, then user messages unless suspended. nil means that the mailbox
+// is idle now and that its run ends.
 func (m *mailbox) next() (message any, system bool) {
+	if !m.suspended && !m.news.Load() {
+		if message = m.taken.pop(); message != nil {
+			return message, false
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.system) > 0 {
-		message = m.system[0]
-		if m.system = m.system[1:]; len(m.system) == 0 {
-			m.system = nil
-		}
+	if m.news.Load() {
+		m.news.Store(false)
+	}
+	for message = m.system.pop(); message != nil; message = m.system.pop() {
 		switch message.(type) {
 		case *actor.SuspendMailbox:
 			m.suspended = true
 		case *actor.ResumeMailbox:
 			m.suspended = false
 		default:
+			m.news.Store(true) // there may be more
 			return message, true
 		}
 	}
-	if m.suspended {
-		m.scheduled = false
-		return nil, false
-	}
-	if b := m.head; b != nil && b.read < b.written {
-		message = b.messages[b.read]
-		b.messages[b.read] = nil
-		b.read++
-		m.count--
-		if b.read == b.written && (b.written == blockSize || b.next == nil) {
-			m.release(b)
+	if !m.suspended {
+		if message = m.take(); message != nil {
+			return message, false
 		}
-		m.dirty = true
-		return message, false
 	}
-	if m.dirty && m.runEnd != nil {
-		m.dirty = false
-		return m.runEnd, false
-	}
-	m.dirty = false
 	m.scheduled = false
 	return nil, false
 }
 
-// release gives a block that is read to its end back to the pool.
-func (m *mailbox) release(b *block) {
-	m.head = b.next
-	if m.head == nil {
-		m.tail = nil
+// take moves what was posted to the run and returns the oldest message of all, nil when there is none.
+func (m *mailbox) take() (message any) {
+	message, m.first = m.first, nil
+	if m.taken.head != nil {
+		if message != nil {
+			m.taken.push(message)
+		}
+		message = m.taken.pop()
 	}
-	b.next, b.read, b.written = nil, 0, 0
-	blocks.Put(b)
+	m.taken.join(&m.rest)
+	return message
 }
+
+// another takes the next message of the mailbox, when it is at hand and one of the same kind, so that an actor handles
+// it together with the one in hand.
+func another[T any](m *mailbox) (message T, ok bool) {
+	b := m.taken.head
+	if b == nil || m.news.Load() {
+		return message, false
+	}
+	if message, ok = b.messages[b.read].(T); ok {
+		m.taken.pop()
+	}
+	return message, ok
+}
+
+// last tells an actor in Receive that no message waits behind the one in hand.
+func (m *mailbox) last() bool { return m.taken.head == nil && !m.news.Load() }

@@ -1,6 +1,10 @@
 package actors
 
 import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,17 +46,17 @@ func (r *recorder) all() []any {
 	return append([]any(nil), r.messages...)
 }
 
-func newMailbox(t testing.TB, runEnd any, r actor.MessageInvoker) *mailbox {
+func newMailbox(t testing.TB, r actor.MessageInvoker) *mailbox {
 	rs := newRunners()
 	t.Cleanup(rs.close)
-	m := mailboxes(rs, runEnd)().(*mailbox)
+	m := mailboxes(rs)().(*mailbox)
 	m.RegisterHandlers(r, nil)
 	return m
 }
 
 func TestMailboxKeepsOrderPerSender(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(t, nil, r)
+	m := newMailbox(t, r)
 	const senders, each = 8, 1000
 	var wg sync.WaitGroup
 	for s := range senders {
@@ -72,43 +76,85 @@ func TestMailboxKeepsOrderPerSender(t *testing.T) {
 		}
 		next[v[0]]++
 	}
-	if m.UserMessageCount() != 0 || m.head != nil {
+	if m.UserMessageCount() != 0 || m.rest.head != nil || m.taken.head != nil {
 		t.Error("an empty mailbox keeps memory")
 	}
 }
 
-func TestMailboxTellsTheEndOfARun(t *testing.T) {
+// An actor that acts when nothing more waits neither forgets to nor does it in between.
+func TestMailboxTellsTheLastMessage(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(t, "end", r)
+	m := newMailbox(t, r)
 	release := make(chan struct{})
+	var last []int
 	r.onUser = func(v any) {
 		if v == 0 {
 			<-release
+		}
+		if m.last() {
+			last = append(last, v.(int))
 		}
 	}
 	for i := range 40 { // more than a block
 		m.PostUserMessage(i)
 	}
 	close(release)
-	eventually(t, "the run's end", func() bool { all := r.all(); return len(all) == 41 && all[40] == "end" })
+	eventually(t, "all handled", func() bool { return len(r.all()) == 40 })
 	m.PostUserMessage(99)
-	eventually(t, "another end", func() bool { all := r.all(); return len(all) == 43 && all[42] == "end" })
+	eventually(t, "one more", func() bool { return len(r.all()) == 41 })
+	if !slices.Equal(last, []int{39, 99}) {
+		t.Errorf("last were %v", last)
+	}
+}
+
+// What an actor takes along is what would have come next anyway, and nothing of another kind.
+func TestMailboxHandsOutAnotherOfAKind(t *testing.T) {
+	r := &recorder{}
+	m := newMailbox(t, r)
+	begun, release := make(chan struct{}), make(chan struct{})
+	var runs [][]int
+	r.onUser = func(v any) {
+		i, ok := v.(int)
+		if !ok {
+			return
+		}
+		if i == 0 {
+			close(begun)
+			<-release
+		}
+		run := []int{}
+		for more := true; more; i, more = another[int](m) {
+			run = append(run, i)
+		}
+		runs = append(runs, run)
+	}
+	m.PostUserMessage(0)
+	<-begun
+	for _, v := range []any{1, 2, "other", 3, 4} {
+		m.PostUserMessage(v)
+	}
+	m.PostSystemMessage("system")
+	close(release)
+	eventually(t, "all handled", func() bool { return m.UserMessageCount() == 0 && len(r.all()) == 5 })
+	if got := fmt.Sprint(runs, r.all()); got != "[[0] [1 2] [3 4]] [0 system 1 other 3]" {
+		t.Error(got)
+	}
 }
 
 func TestMailboxSuspendsUserMessagesOnly(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(t, "end", r)
+	m := newMailbox(t, r)
 	m.PostSystemMessage(&actor.SuspendMailbox{})
 	m.PostUserMessage("later")
 	m.PostSystemMessage("system")
 	eventually(t, "the system message", func() bool { return len(r.all()) == 1 })
 	m.PostSystemMessage(&actor.ResumeMailbox{})
-	eventually(t, "the rest", func() bool { all := r.all(); return len(all) == 3 && all[1] == "later" && all[2] == "end" })
+	eventually(t, "the rest", func() bool { all := r.all(); return len(all) == 2 && all[1] == "later" })
 }
 
 func TestMailboxSurvivesAPanic(t *testing.T) {
 	r := &recorder{}
-	m := newMailbox(t, nil, r)
+	m := newMailbox(t, r)
 	r.onUser = func(v any) {
 		if v == "bad" {
 			panic(v)
@@ -130,7 +176,7 @@ func TestMailboxAllocatesNothing(t *testing.T) {
 	}
 	handled := make(chan struct{})
 	r := &counting{handled: handled}
-	m := newMailbox(t, theGathered, r)
+	m := newMailbox(t, r)
 	message := any(new(int))
 	for range 100 { // warm the pool of blocks and of goroutines
 		m.PostUserMessage(message)
@@ -143,10 +189,19 @@ func TestMailboxAllocatesNothing(t *testing.T) {
 
 type counting struct{ handled chan struct{} }
 
-func (c *counting) InvokeSystemMessage(any) {}
-func (c *counting) InvokeUserMessage(m any) {
-	if m == any(theGathered) {
-		c.handled <- struct{}{}
-	}
-}
+func (c *counting) InvokeSystemMessage(any)  {}
+func (c *counting) InvokeUserMessage(any)    { c.handled <- struct{}{} }
 func (c *counting) EscalateFailure(any, any) {}
+
+// What is posted to a connection that has ended is counted, as what is sent to the PID of one is.
+func TestWhatComesForNobodyIsCounted(t *testing.T) {
+	f := single(t)
+	c := f.connect("c1", "u1", signedIn)
+	c.Gone()
+	eventually(t, "a letter is dead", func() bool {
+		c.Heartbeat()
+		page := httptest.NewRecorder()
+		f.metrics.Handler().ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+		return !strings.Contains(page.Body.String(), `eclipse_drops_total{reason="dead_letter"} 0`)
+	})
+}

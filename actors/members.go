@@ -1,22 +1,27 @@
 package actors
 
 import (
-	"github.com/asynkron/protoactor-go/actor"
-
 	"eclipse/actors/messages"
 	"eclipse/internal/wire"
 )
 
 // member is one socket in a chat.
 type member struct {
-	pid      *actor.PID // its connection actor
+	to       address // its connection actor
 	sender   *messages.Sender
-	v1       bool // a part-2 client
-	primary  bool // the chat is that of the socket's own token: it is greeted with `connected`
-	welcomed bool // it has been greeted
-	agent    bool // it joined as agent
+	number   uint64 // of its connection, as in sender
+	signedIn bool   // as in sender: what a delivery looks at lies in the member itself
+	v1       bool   // a part-2 client
+	primary  bool   // the chat is that of the socket's own token: it is greeted with `connected`
+	welcomed bool   // it has been greeted
+	agent    bool   // it joined as agent
 	replay   *replay
 	profile  *profile // live delivery: who its messages are shown to be from
+}
+
+// newMember is a socket that may join a chat; to is its connection actor.
+func newMember(to address, s *messages.Sender, v1 bool) member {
+	return member{to: to, sender: s, number: s.Connection, signedIn: s.Authenticated, v1: v1}
 }
 
 // role is what the others see a member as.
@@ -44,7 +49,7 @@ type members []member
 
 func (ms members) find(connection uint64) *member {
 	for i := range ms {
-		if ms[i].sender.Connection == connection {
+		if ms[i].number == connection {
 			return &ms[i]
 		}
 	}
@@ -54,7 +59,7 @@ func (ms members) find(connection uint64) *member {
 // remove takes a member out and returns it.
 func (ms *members) remove(connection uint64) (member, bool) {
 	for i := range *ms {
-		if (*ms)[i].sender.Connection == connection {
+		if (*ms)[i].number == connection {
 			m := (*ms)[i]
 			last := len(*ms) - 1
 			copy((*ms)[i:], (*ms)[i+1:])
@@ -82,7 +87,7 @@ func (ms members) sockets(userID string) (n int) {
 // anonymous tells whether any member must not see e-mail addresses.
 func (ms members) anonymous() bool {
 	for i := range ms {
-		if !ms[i].sender.Authenticated {
+		if !ms[i].signedIn {
 			return true
 		}
 	}

@@ -14,7 +14,7 @@ func TestPanicInADeliveryIsAnswered(t *testing.T) {
 	f := single(t)
 	c, other := f.connect("c1", "u1", signedIn, part2), f.connect("c2", "u2", signedIn)
 	chat := f.chatPID("c1")
-	f.send(chat, &join{member: member{sender: &messages.Sender{UserId: "u1", Authenticated: true, Connection: 1 << 59}, welcomed: true}})
+	f.send(chat, &join{member: newMember(nil, &messages.Sender{UserId: "u1", Authenticated: true, Connection: 1 << 59}, false)})
 	eventually(t, "the broken member is in", func() bool { return f.memberships.Load() == 3 })
 	c.sayID("x", "id-1")
 	c.hears("error", 1)

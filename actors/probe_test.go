@@ -25,7 +25,7 @@ func (o *opened) Receive(ctx actor.Context) {
 // openPersistence puts a persistence in place whose state a test may change through the function that it returns.
 func (f *fixture) openPersistence() (p *persistence, do func(func())) {
 	p = &persistence{router: f.Router}
-	pid := f.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &opened{p} }, actor.WithMailbox(mailboxes(f.runners, nil))))
+	pid := f.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &opened{p} }, actor.WithMailbox(mailboxes(f.runners))))
 	f.t.Cleanup(func() { _ = f.system.Root.StopFuture(pid).Wait() })
 	f.persistence.pid = pid
 	return p, func(run func()) {

@@ -92,8 +92,8 @@ func (r *root) Receive(ctx actor.Context) {
 
 func (r *root) start(ctx actor.Context) {
 	r.chats, r.sessions = make(map[string]*chatEntry), make(map[uint64]*Session)
-	r.chatProps = actor.PropsFromProducer(func() actor.Actor { return r.nextChat }, actor.WithMailbox(mailboxes(r.router.runners, nil)))
-	r.connProps = actor.PropsFromProducer(func() actor.Actor { return r.nextConnection }, actor.WithMailbox(mailboxes(r.router.runners, theGathered)))
+	r.chatProps = actor.PropsFromProducer(func() actor.Actor { return r.nextChat }, actor.WithMailbox(func() actor.Mailbox { return &r.nextChat.mailbox }))
+	r.connProps = actor.PropsFromProducer(func() actor.Actor { return r.nextConnection }, actor.WithMailbox(func() actor.Mailbox { return &r.nextConnection.mailbox }))
 	r.router.bridge.pid = ctx.Spawn(r.service(&bridge{router: r.router}))
 	r.router.persistence.pid = ctx.Spawn(r.service(&persistence{router: r.router}))
 	close(r.router.started)
@@ -101,7 +101,7 @@ func (r *root) start(ctx actor.Context) {
 
 // service makes the props of an actor of which there is one.
 func (r *root) service(a actor.Actor) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(mailboxes(r.router.runners, nil)))
+	return actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(mailboxes(r.router.runners)))
 }
 
 func (r *root) onConnect(ctx actor.Context, c *connect) {
@@ -110,13 +110,15 @@ func (r *root) onConnect(ctx actor.Context, c *connect) {
 		return
 	}
 	s := c.session
-	r.nextConnection = &connection{router: r.router, socket: s.socket}
-	s.pid = ctx.Spawn(r.connProps)
+	r.nextConnection = &connection{mailbox: mailbox{runners: r.router.runners}, router: r.router, socket: s.socket}
+	ctx.Spawn(r.connProps)
+	s.connection = &r.nextConnection.mailbox
 	r.nextConnection = nil
 	r.sessions[s.number] = s
 	entry := r.chat(ctx, s.primary.id)
 	s.primary.chat = entry.pid
-	c.join.member.pid = s.pid
+	c.join.member = newMember(s.connection, s.primary.sender, s.v1)
+	c.join.member.primary = true
 	r.join(ctx, entry, c.join)
 	c.done <- nil
 }
@@ -127,7 +129,7 @@ func (r *root) chat(ctx actor.Context, chatID string) *chatEntry {
 	if entry == nil {
 		entry = &chatEntry{members: new(atomic.Int32)}
 		r.nextChat = &chat{
-			id: chatID, router: r.router, count: entry.members,
+			mailbox: mailbox{runners: r.router.runners}, id: chatID, router: r.router, count: entry.members,
 			recent: recent[uint64]{bound: recentKeys}, saves: saves{done: recent[string]{bound: recentMessages}},
 		}
 		entry.pid = ctx.Spawn(r.chatProps)

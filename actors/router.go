@@ -72,7 +72,7 @@ func Start(cfg Config, deps Deps) *Router {
 	r.alarm = newAlarm(func(pid *actor.PID) { r.send(pid, wakeUp) })
 	r.bridge.router, r.persistence.router = r, r
 	props := actor.PropsFromProducer(func() actor.Actor { return &root{router: r} },
-		actor.WithMailbox(mailboxes(r.runners, nil)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
+		actor.WithMailbox(mailboxes(r.runners)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
 	r.rootPID = r.system.Root.Spawn(props)
 	<-r.started
 	return r
@@ -103,10 +103,7 @@ func (r *Router) Connect(ctx context.Context, c ConnectRequest) (GatewaySession,
 	s := &Session{router: r, socket: c.Socket, number: r.connections.Add(1), v1: c.V1}
 	s.primary = newMembership(c.Identity, s.number)
 	done := make(chan error, 1)
-	r.sendRoot(&connect{session: s, done: done, join: &join{
-		member: member{sender: s.primary.sender, v1: c.V1, primary: true},
-		resume: c.Resume,
-	}})
+	r.sendRoot(&connect{session: s, done: done, join: &join{resume: c.Resume}})
 	select {
 	case err := <-done: // the root answers in microseconds
 		if err != nil {

@@ -16,7 +16,7 @@ type runners struct {
 	line   []*mailbox
 	first  int // of line
 	count  int // runners
-	idle   int // of these, waiting
+	idle   int // of these, waiting and not called
 	closed bool
 }
 
@@ -30,19 +30,19 @@ func newRunners() *runners {
 func (rs *runners) run(m *mailbox) {
 	rs.mu.Lock()
 	rs.line = append(rs.line, m)
-	switch {
-	case rs.idle > 0:
-		rs.free.Signal()
-	case rs.count < rs.limit:
-		rs.count++
-		go rs.loop()
-	}
+	rs.call()
 	rs.mu.Unlock()
 }
 
-func (rs *runners) loop() {
-	for m := rs.next(); m != nil; m = rs.next() {
-		m.run()
+// call gets one more runner to work, where there is one.
+func (rs *runners) call() {
+	switch {
+	case rs.idle > 0:
+		rs.idle--
+		rs.free.Signal()
+	case rs.count < rs.limit:
+		rs.count++
+		go (&runner{runners: rs}).loop()
 	}
 }
 
@@ -57,7 +57,6 @@ func (rs *runners) next() *mailbox {
 		}
 		rs.idle++
 		rs.free.Wait()
-		rs.idle--
 	}
 	m := rs.line[rs.first]
 	rs.line[rs.first] = nil
@@ -73,6 +72,62 @@ func (rs *runners) next() *mailbox {
 func (rs *runners) close() {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	rs.closed = true
+	rs.closed, rs.idle = true, 0
 	rs.free.Broadcast()
+}
+
+// runner is one of these goroutines. What the mailbox in hand wakes it runs itself, next: nobody else is woken for it, and
+// what was just written is still in the processor's cache. Many, or after a long run, are for everybody.
+type runner struct {
+	runners *runners
+	own     [maxOwn]*mailbox
+	first   int // of own
+	end     int
+}
+
+const (
+	maxOwn     = 16 // mailboxes that wait for one runner
+	shareEvery = 32 // messages of one mailbox after which those that it woke wait for its runner no longer
+)
+
+func (r *runner) loop() {
+	for m := r.take(); m != nil; m = r.take() {
+		m.run(r)
+	}
+}
+
+func (r *runner) take() *mailbox {
+	if r.first == r.end {
+		return r.runners.next()
+	}
+	m := r.own[r.first]
+	r.own[r.first] = nil
+	if r.first++; r.first == r.end {
+		r.first, r.end = 0, 0
+	}
+	return m
+}
+
+// next has a mailbox run after the one in hand.
+func (r *runner) next(m *mailbox) {
+	if r.end == maxOwn {
+		r.share()
+	}
+	r.own[r.end] = m
+	r.end++
+}
+
+// share lets others run what waits for this runner.
+func (r *runner) share() {
+	if r.first == r.end {
+		return
+	}
+	r.runners.mu.Lock()
+	for _, m := range r.own[r.first:r.end] {
+		r.runners.line = append(r.runners.line, m)
+		r.runners.call()
+	}
+	r.runners.mu.Unlock()
+	clear(r.own[:])
+	r.first, r.end = 0, 0
 }

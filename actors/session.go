@@ -14,12 +14,12 @@ import (
 // Session is the gateway's handle of one connection: it routes the socket's frames straight to the chats, so that a
 // frame on its way in passes no actor of its own. It implements GatewaySession.
 type Session struct {
-	router *Router
-	socket Socket
-	number uint64
-	pid    *actor.PID // the connection actor
-	v1     bool
-	gone   atomic.Bool
+	router     *Router
+	socket     Socket
+	number     uint64
+	connection *mailbox // of the connection actor
+	v1         bool
+	gone       atomic.Bool
 
 	primary membership // the token's own chat; changed by the reader only
 
@@ -141,7 +141,7 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 	done := make(chan *actor.PID, 1)
 	s.router.sendRoot(&subscribeChat{
 		chatID: id.ChatID, done: done,
-		join: &join{member: member{pid: s.pid, sender: m.sender, v1: s.v1}},
+		join: &join{member: newMember(s.connection, m.sender, s.v1)},
 	})
 	select {
 	case m.chat = <-done: // the root answers in microseconds
@@ -255,18 +255,18 @@ func (s *Session) expire(e *expiry, chatID string, now time.Time, end func()) ti
 
 // tell sends a control frame to this session's own socket.
 func (s *Session) tell(payload []byte) {
-	s.router.send(s.pid, &wire.Frame{Payload: payload, Class: wire.Control})
+	s.connection.post(&wire.Frame{Payload: payload, Class: wire.Control}, nil)
 }
 
 // Heartbeat queues a transport ping. Any goroutine.
-func (s *Session) Heartbeat() { s.router.send(s.pid, theHeartbeat) }
+func (s *Session) Heartbeat() { s.connection.post(theHeartbeat, nil) }
 
 // Pong answers a transport ping.
-func (s *Session) Pong(data []byte) { s.router.send(s.pid, &pong{data}) }
+func (s *Session) Pong(data []byte) { s.connection.post(&pong{data}, nil) }
 
 // Close says goodbye after what is queued. Any goroutine.
 func (s *Session) Close(code wire.CloseCode, reason string) {
-	s.router.send(s.pid, &goodbye{code, reason})
+	s.connection.post(&goodbye{code, reason}, nil)
 }
 
 // Gone leaves every chat and ends the connection actor. Any goroutine, any number of times.
@@ -287,7 +287,7 @@ func (s *Session) Gone() {
 	for _, pid := range chats {
 		s.router.send(pid, &leave{s.number})
 	}
-	s.router.send(s.pid, isGone)
+	s.connection.post(isGone, nil)
 	s.router.sendRoot(&disconnected{s.number})
 	s.router.open.Add(-1)
 }

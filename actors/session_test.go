@@ -25,7 +25,7 @@ func (c *client) heardAtLeast(n int) {
 // chatPID asks the root for a chat's actor by joining it for a moment.
 func (f *fixture) chatPID(chatID string) *actor.PID {
 	done := make(chan *actor.PID, 1)
-	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: member{pid: actor.NewPID("nonhost", "nobody"), sender: &messages.Sender{Connection: 1 << 60}}}})
+	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: newMember(&trap{}, &messages.Sender{Connection: 1 << 60}, false)}})
 	pid := <-done
 	f.send(pid, &leave{1 << 60})
 	return pid

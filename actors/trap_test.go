@@ -49,6 +49,7 @@ func (p *trap) SendUserMessage(_ *actor.PID, message any) {
 	}
 }
 
+func (p *trap) post(message any, _ *runner)       { p.SendUserMessage(nil, message) }
 func (p *trap) SendSystemMessage(*actor.PID, any) {}
 func (p *trap) Stop(*actor.PID)                   {}
 
@@ -102,11 +103,10 @@ const trapped = 1 << 59
 
 // trapMember joins a trap to a chat as a part-2 member, the last to hear what is broadcast.
 func (f *fixture) trapMember(chatID string) (p *trap, chat *actor.PID) {
-	p, pid := f.trap(nil)
+	p = &trap{}
+	sender := &messages.Sender{UserId: "trap", Authenticated: true, Connection: trapped}
 	done := make(chan *actor.PID, 1)
-	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: member{
-		pid: pid, v1: true, sender: &messages.Sender{UserId: "trap", Authenticated: true, Connection: trapped},
-	}}})
+	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: newMember(p, sender, true)}})
 	chat = <-done
 	eventually(f.t, "the trap is set", func() bool { return p.saw(`"subscribed"`) == 1 })
 	return p, chat
