@@ -18,39 +18,36 @@ func (c *chat) onTyping(t *messages.Typing) {
 		c.router.metrics.Drop(metrics.DropNotMember)
 		return
 	}
-	c.typists.set(typist{
-		connection: t.Sender.Connection,
-		userID:     t.Sender.UserId,
-		until:      time.Now().Add(c.router.cfg.TypingTimeout),
-	}, t.IsTyping)
+	now := time.Now()
+	until := now.Add(c.router.cfg.TypingTimeout)
+	c.typists.set(typist{connection: t.Sender.Connection, userID: t.Sender.UserId, until: until}, t.IsTyping)
 	if t.IsTyping {
-		c.wakeIn(c.router.cfg.TypingTimeout)
+		c.wakeAtLatest(until)
 	}
-	c.announceTyping(t.Sender.UserId, t.IsTyping, t.Sender.Connection)
+	c.announceTyping(t.Sender.UserId, t.IsTyping, t.Sender.Connection, now)
 }
 
 // announceTyping tells everyone but the typist's own socket, here and elsewhere.
-func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uint64) {
-	data := wire.TypingData{UserID: userID, IsTyping: isTyping, ChatID: c.id}
-	now := time.Now()
-	c.passBy(wire.Typing(data, now), func(m *member) bool { return m.number != typistConnection })
+func (c *chat) announceTyping(userID string, isTyping bool, typistConnection uint64, now time.Time) {
+	payload := wire.Typing(wire.TypingData{UserID: userID, IsTyping: isTyping, ChatID: c.id}, now)
+	c.passBy(payload, func(m *member) bool { return m.number != typistConnection })
 	if len(c.presence.remote) == 0 && c.audience.absent(now) {
 		c.typists.unheard(typistConnection)
 		return
 	}
-	data.Origin = c.router.cfg.Instance
-	c.publish(wire.Typing(data, now))
+	c.publish(wire.WithOrigin(payload, c.router.cfg.Instance))
 }
 
 // endTyping ends the typing of those that match. For typists elsewhere only the sockets here are told.
 func (c *chat) endTyping(match func(typist) bool) {
 	for _, t := range c.typists.stop(match) {
+		now := time.Now()
 		if t.origin == "" {
-			c.announceTyping(t.userID, false, t.connection)
+			c.announceTyping(t.userID, false, t.connection, now)
 			continue
 		}
 		data := wire.TypingData{UserID: t.userID, ChatID: c.id}
-		c.passBy(wire.Typing(data, time.Now()), everyone)
+		c.passBy(wire.Typing(data, now), everyone)
 	}
 }
 

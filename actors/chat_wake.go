@@ -54,13 +54,15 @@ func (c *chat) idle() bool {
 }
 
 // wakeIn makes sure that the chat is woken at most d from now.
-func (c *chat) wakeIn(d time.Duration) {
-	at := time.Now().Add(d)
+func (c *chat) wakeIn(d time.Duration) { c.wakeAtLatest(time.Now().Add(d)) }
+
+// wakeAtLatest makes sure that the chat is woken by a time.
+func (c *chat) wakeAtLatest(at time.Time) {
 	if !c.wakeAt.IsZero() && !at.Before(c.wakeAt) {
 		return
 	}
 	c.wakeAt = at
-	c.router.alarm.after(d, c.self)
+	c.router.alarm.after(time.Until(at), c.self)
 }
 
 // wakeNext sets the alarm for the earliest deadline.

@@ -194,11 +194,15 @@ type typists []typist
 
 // set starts, prolongs or ends (isTyping false) somebody's typing.
 func (ts *typists) set(t typist, isTyping bool) {
-	same := func(o typist) bool {
+	at := slices.IndexFunc(*ts, func(o typist) bool {
 		return o.connection == t.connection && o.origin == t.origin && o.userID == t.userID
-	}
-	*ts = slices.DeleteFunc(*ts, same)
-	if isTyping {
+	})
+	switch {
+	case at >= 0 && isTyping:
+		(*ts)[at] = t
+	case at >= 0:
+		*ts = slices.Delete(*ts, at, at+1)
+	case isTyping:
 		*ts = append(*ts, t)
 	}
 	if len(*ts) == 0 {

@@ -116,3 +116,29 @@ func TestEveryCodeHasAnAnswer(t *testing.T) {
 		}
 	}
 }
+
+func TestTimestampsAreAsFormatWritesThem(t *testing.T) {
+	zone := time.FixedZone("", 5*3600+1800)
+	for _, at := range []time.Time{
+		{}, time.Unix(0, 0), time.Unix(1<<31, 999_999_999).In(zone), time.Date(2028, 2, 29, 23, 59, 59, 7e6, zone),
+		time.Date(9999, 12, 31, 23, 59, 59, 1e6, time.UTC), time.Date(12026, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(-1, 1, 2, 3, 4, 5, 0, time.UTC),
+	} {
+		if got, want := string(appendTimestamp(nil, at)), Timestamp(at); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+// The form for the bus is the clients' with its origin, and leaves theirs as it is.
+func TestWithOriginIsTypingWithAnOrigin(t *testing.T) {
+	data, now := TypingData{UserID: "u1", IsTyping: true, ChatID: "c1"}, time.Now()
+	frame := Typing(data, now)
+	got := string(WithOrigin(frame, "i1"))
+	data.Origin = "i1"
+	if want := string(Typing(data, now)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if data.Origin = ""; string(frame) != string(Typing(data, now)) {
+		t.Errorf("the frame became %s", frame)
+	}
+}

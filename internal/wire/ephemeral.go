@@ -62,6 +62,12 @@ func Typing(t TypingData, now time.Time) []byte {
 	return closeData(b, t.ChatID, t.Origin, now)
 }
 
+// WithOrigin makes the form for the bus of a typing frame for clients, which stays as it is.
+func WithOrigin(frame []byte, origin string) []byte {
+	b := append(make([]byte, 0, len(frame)+len(`,"origin":""`)+len(origin)), frame[:len(frame)-1]...)
+	return append(appendField(b, "origin", origin), '}')
+}
+
 // PresenceFrame makes a presence frame: for clients, or for the bus when origin is set.
 func PresenceFrame(p Presence, chatID, origin string, now time.Time) []byte {
 	b := openData(TypePresence, "userId", p.UserID, len(chatID)+len(origin))
