@@ -28,7 +28,7 @@ func TestSaveQueueIsBoundedInBytes(t *testing.T) {
 		t.Fatalf("%d saves of %d bytes", q.size, q.bytes)
 	}
 	q.take(1, 1, free)
-	if out := q.done("a", []nextapi.Result{storedResult}, batchPolicy, now); len(out) != 1 || q.bytes != 0 {
+	if out := q.done(nil, "a", []nextapi.Result{storedResult}, batchPolicy, now); len(out) != 1 || q.bytes != 0 {
 		t.Fatalf("%d bytes left", q.bytes)
 	}
 	if !q.push(big("b")) {

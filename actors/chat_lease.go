@@ -108,7 +108,7 @@ func (c *chat) atLeastEntering(left int) int {
 
 // take makes a queued message one of ours.
 func (c *chat) take(item claimedItem) *save {
-	s := c.saves.underway[item.request.Key]
+	s := c.saves.find(item.request.Key)
 	switch {
 	case s == nil:
 		s = c.adopted(item.request)
@@ -304,7 +304,7 @@ func (c *chat) seekDue(now time.Time) {
 
 // onSought goes on with a message that the log has under an id of the old API, and posts it again otherwise.
 func (c *chat) onSought(r *messages.ReadResult) {
-	s := c.saves.underway[r.Request.UnnamedFor]
+	s := c.saves.find(r.Request.UnnamedFor)
 	if s == nil || !s.asking {
 		return
 	}

@@ -70,7 +70,7 @@ func (c *chat) enterAll() {
 
 // onEntered takes the answer to a step that lets a message in.
 func (c *chat) onEntered(r *messages.AppendResult) {
-	s := c.saves.underway[r.Request.Queue.Key]
+	s := c.saves.find(r.Request.Queue.Key)
 	if s != nil {
 		s.entering = false
 	}
@@ -192,14 +192,14 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 	c.outbox.gone(key, !r.Fenced)
 	if r.Fenced {
 		c.router.metrics.OutboxFenced.Inc()
-		if s := c.saves.underway[key]; s != nil {
+		if s := c.saves.find(key); s != nil {
 			c.withdraw(s)
 		}
 		c.lose()
 		return false
 	}
 	c.learnFrom(r)
-	if s := c.saves.underway[key]; s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
+	if s := c.saves.find(key); s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
 		c.finish(s, s.request.Id, s.at)
 	}
 	if c.outbox.short() {
@@ -227,14 +227,14 @@ func (c *chat) onNotice(n wire.Notice) {
 	if c.outbox.fence == 0 && c.outbox.left > 0 { // it may have been the last: then new ones need not wait any more
 		c.claim()
 	}
-	s := c.saves.underway[n.Key]
+	s := c.saves.find(n.Key)
 	if s == nil {
 		return
 	}
 	if c.outbox.holds(s) { // so it was another's: this instance was paused for longer than its lease
 		c.lose()
 	}
-	if s = c.saves.underway[n.Key]; s == nil {
+	if s = c.saves.find(n.Key); s == nil {
 		return
 	}
 	if n.Type == wire.TypeOutboxFailed {

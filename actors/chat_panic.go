@@ -59,7 +59,7 @@ func (c *chat) apologise(message any) {
 // giveUp refuses a message whose handling panicked; its sender may try again. An accepted one is not given up: what has
 // become of it is asked again.
 func (c *chat) giveUp(key string) {
-	s := c.saves.underway[key]
+	s := c.saves.find(key)
 	if s == nil {
 		return
 	}

@@ -31,7 +31,7 @@ func (c *chat) onChatMessage(m *messages.ChatMessage) {
 		clientID = randomID()
 	}
 	key := saveKey(m.Sender, clientID)
-	if s := c.saves.underway[key]; s != nil {
+	if s := c.saves.find(key); s != nil {
 		s.join(m.Sender.Connection)
 		if s.accepted {
 			c.ackAccepted(m.Sender.Connection, s)
@@ -72,7 +72,6 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	s := &save{
 		key:      key,
 		clientID: m.ClientMessageId,
-		waiting:  []uint64{m.Sender.Connection},
 		received: received,
 		request: &messages.PersistRequest{
 			ChatId:          c.id,
@@ -87,6 +86,7 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 			AfterOffset:     c.sequence.last,
 		},
 	}
+	s.waiting = append(s.sender[:0], m.Sender.Connection)
 	route := c.router.route.Load()
 	switch {
 	case c.router.cfg.Live && route != routeSingle:
@@ -184,7 +184,7 @@ func (c *chat) failOverdue(now time.Time) {
 
 func (c *chat) onLookedUp(l *lookedUp) {
 	s := l.save
-	if c.saves.underway[s.key] != s || !s.asking {
+	if c.saves.find(s.key) != s || !s.asking {
 		return
 	}
 	s.asking = false
@@ -236,7 +236,7 @@ func (c *chat) postUnasked(now time.Time) {
 // onPersisted takes the API's outcome: a stored message goes into the log; another is refused, or tried again from the
 // outbox.
 func (c *chat) onPersisted(r *messages.PersistResult) {
-	s := c.saves.underway[r.Request.Key]
+	s := c.saves.find(r.Request.Key)
 	late := s != nil && !s.handed && r.Outcome == messages.PersistResult_STORED && !s.batchOnly // the old API would store it again
 	if s == nil || !s.handed && !late {
 		return

@@ -22,7 +22,7 @@ func TestWithdrawWhileUnderWay(t *testing.T) {
 	q.withdraw("chat", "b")
 	q.withdraw("chat", "c")
 	failed := nextapi.Result{Class: nextapi.Ambiguous}
-	if out := q.done("chat", []nextapi.Result{failed, failed}, batchPolicy, now); len(out) != 0 {
+	if out := q.done(nil, "chat", []nextapi.Result{failed, failed}, batchPolicy, now); len(out) != 0 {
 		t.Errorf("%d settled", len(out))
 	}
 	q.due(now.Add(time.Minute))

@@ -159,7 +159,7 @@ func (p *persistence) holdBack(s *queued, now time.Time) {
 	}
 	wait := []nextapi.Result{{Class: nextapi.Retry, RetryAfter: holdBackFor}}
 	policy := retryPolicy{batch: true, onRetry: func(nextapi.Result) { p.router.metrics.OutboxHeldBack.Inc() }}
-	for _, late := range p.queue.done(s.request.ChatId, wait, policy, now) {
+	for _, late := range p.queue.done(nil, s.request.ChatId, wait, policy, now) {
 		p.settle(late, now)
 	}
 }

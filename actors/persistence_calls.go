@@ -151,7 +151,7 @@ func (p *persistence) takeBack(c *apiCall, results []nextapi.Result, inTime bool
 		if c.split {
 			out = append(out, p.queue.late(saves, own)...)
 		} else {
-			out = append(out, p.queue.done(chatID, own, policy, now)...)
+			out = p.queue.done(out, chatID, own, policy, now)
 		}
 	}
 	return out

@@ -222,16 +222,13 @@ type settled struct {
 // unknown tells whether a save without an idempotent route may have been stored.
 func (s settled) unknown() bool { return !s.stored && !s.final && s.result.Class == nextapi.Ambiguous }
 
-// done takes the results of one chat's saves in flight, in order. It returns those that are settled; the rest is in
-// front of the queue again, to be tried after a backoff.
-func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy, now time.Time) (out []settled) {
-	c := q.chats[chatID]
-	inFlight := c.waiting[:c.inFlight]
-	rest := append([]*queued(nil), c.waiting[c.inFlight:]...)
-	c.inFlight = 0
+// done takes the results of one chat's saves in flight, in order. It appends those that are settled to out; the rest is
+// in front of the queue again, to be tried after a backoff.
+func (q *saveQueue) done(out []settled, chatID string, results []nextapi.Result, p retryPolicy, now time.Time) []settled {
+	c, first := q.chats[chatID], len(out)
 	wait := c.delay(results)
-	var again []*queued
-	for i, s := range inFlight {
+	again := c.waiting[:0]
+	for i, s := range c.waiting[:c.inFlight] {
 		r := results[i]
 		if s.calls--; s.gone { // another call was answered before
 			continue
@@ -257,8 +254,9 @@ func (q *saveQueue) done(chatID string, results []nextapi.Result, p retryPolicy,
 	} else if wait > 0 {
 		c.retryAt = now.Add(wait)
 	}
-	c.waiting = append(again, rest...)
-	for _, s := range out {
+	c.waiting = slices.Delete(c.waiting, len(again), c.inFlight)
+	c.inFlight = 0
+	for _, s := range out[first:] {
 		q.forget(s.save)
 		if s.save.given { // what its chat posts anew is known already
 			q.drop(c, s.save.request.Key)

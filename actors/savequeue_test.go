@@ -52,7 +52,7 @@ func TestSaveQueueKeepsOrderPerChatAndOneCallEach(t *testing.T) {
 	if q.take(3, 10, free) != nil {
 		t.Fatal("a and b are in flight")
 	}
-	if out := q.done("a", []nextapi.Result{retryResult, later424}, batchPolicy, now); len(out) != 0 {
+	if out := q.done(nil, "a", []nextapi.Result{retryResult, later424}, batchPolicy, now); len(out) != 0 {
 		t.Fatalf("settled %v", out)
 	}
 	if q.take(3, 10, free) != nil {
@@ -63,7 +63,7 @@ func TestSaveQueueKeepsOrderPerChatAndOneCallEach(t *testing.T) {
 	if got := contentsOf(q.take(3, 10, free)); !slices.Equal(got, []string{"a1", "a2", "a3"}) {
 		t.Fatalf("retry %v", got)
 	}
-	out := q.done("a", []nextapi.Result{storedResult, {Class: nextapi.Rejected, Status: 400}, storedResult}, batchPolicy, now)
+	out := q.done(nil, "a", []nextapi.Result{storedResult, {Class: nextapi.Rejected, Status: 400}, storedResult}, batchPolicy, now)
 	if len(out) != 3 || !out[0].stored || out[1].stored || !out[1].final || !out[2].stored {
 		t.Fatalf("settled %+v", out)
 	}
@@ -89,7 +89,7 @@ func TestSaveQueueRetriesOnlyWhatIsSafe(t *testing.T) {
 			q := newSaveQueue(10)
 			fill(q, now, time.Minute, "a1")
 			q.take(1, 1, free)
-			out := q.done("a", []nextapi.Result{c.result}, c.policy, now)
+			out := q.done(nil, "a", []nextapi.Result{c.result}, c.policy, now)
 			if again := len(out) == 0; again != c.again || again == (q.size == 0) {
 				t.Errorf("tried again: %v, %d left", again, q.size)
 			}
@@ -106,7 +106,7 @@ func TestSaveQueueEndsWhenPatienceIsOver(t *testing.T) {
 	if out := q.expire(now); len(out) != 2 || out[0].stored || out[0].final {
 		t.Fatalf("expired %+v", out)
 	}
-	if out := q.done("a", []nextapi.Result{unknown}, batchPolicy, now); len(out) != 1 || out[0].final {
+	if out := q.done(nil, "a", []nextapi.Result{unknown}, batchPolicy, now); len(out) != 1 || out[0].final {
 		t.Fatalf("late %+v", out)
 	}
 	if q.size != 0 || q.bytes != 0 || q.take(10, 10, free) != nil || len(q.chats) != 0 {
@@ -128,7 +128,7 @@ func TestMissingRouteIsTriedByTheOtherAtOnce(t *testing.T) {
 	q := newSaveQueue(10)
 	fill(q, now, time.Second, "a1")
 	q.take(1, 1, free)
-	q.done("a", []nextapi.Result{{Class: nextapi.Missing, Status: 404}}, batchPolicy, now)
+	q.done(nil, "a", []nextapi.Result{{Class: nextapi.Missing, Status: 404}}, batchPolicy, now)
 	if got := q.take(1, 1, free); len(got) != 1 {
 		t.Error("not ready at once")
 	}
@@ -145,7 +145,7 @@ func TestOneCallDelaysOnce(t *testing.T) {
 			results[i] = retryResult
 		}
 		q.take(100, 100, free)
-		q.done("a", results, batchPolicy, now)
+		q.done(nil, "a", results, batchPolicy, now)
 		if wait := q.next.Sub(now); wait <= 0 || wait > 300*time.Millisecond {
 			t.Fatalf("delayed for %v", wait)
 		}
@@ -158,7 +158,7 @@ func TestLongRetryAfterIsRefusedAtOnce(t *testing.T) {
 	q := newSaveQueue(100)
 	fill(q, now, time.Second, "a1")
 	q.take(1, 1, free)
-	out := q.done("a", []nextapi.Result{{Class: nextapi.Retry, Status: 429, RetryAfter: time.Minute}}, batchPolicy, now)
+	out := q.done(nil, "a", []nextapi.Result{{Class: nextapi.Retry, Status: 429, RetryAfter: time.Minute}}, batchPolicy, now)
 	if len(out) != 1 || out[0].final || out[0].result.RetryAfter != time.Minute {
 		t.Errorf("settled %+v", out)
 	}
@@ -169,8 +169,8 @@ func TestWhatABatchMayHaveStoredIsMarked(t *testing.T) {
 	q := newSaveQueue(100)
 	fill(q, now, time.Minute, "a1", "b1")
 	q.take(10, 10, free)
-	q.done("a", []nextapi.Result{unknown}, batchPolicy, now)
-	q.done("b", []nextapi.Result{retryResult}, batchPolicy, now)
+	q.done(nil, "a", []nextapi.Result{unknown}, batchPolicy, now)
+	q.done(nil, "b", []nextapi.Result{retryResult}, batchPolicy, now)
 	if !q.chats["a"].waiting[0].tried || q.chats["b"].waiting[0].tried {
 		t.Error("tried")
 	}
@@ -187,7 +187,7 @@ func TestLastWordOnWhatWasGivenBack(t *testing.T) {
 	q.withdraw("a", "1")
 	q.push(save("1"))
 	q.push(save("2"))
-	out := q.done("a", []nextapi.Result{*rejected}, batchPolicy, time.Now())
+	out := q.done(nil, "a", []nextapi.Result{*rejected}, batchPolicy, time.Now())
 	if len(out) != 1 || !out[0].final {
 		t.Fatalf("settled %+v", out)
 	}

@@ -12,8 +12,9 @@ import (
 // saves are the messages of one chat that are under way, from their sender's frame until they are in the log, so that
 // a repeat finds its first; and the ids of the last ones that arrived.
 type saves struct {
-	underway map[string]*save // by sender and clientMessageId
-	done     recent[string]   // by the same key: the message's id, "" for the one that is derived
+	underway []*save          // in no order
+	index    map[string]*save // the same by key, nil while they are few
+	done     recent[string]   // by key: the message's id, "" for the one that is derived
 
 	turn  *save   // the last one that was handed to persistence, nil once it has ended
 	queue []*save // with the old API: those that wait for it, in order
@@ -22,10 +23,11 @@ type saves struct {
 
 // save is one message under way.
 type save struct {
-	key      string   // sender and clientMessageId
-	number   uint64   // how many had begun before it
-	clientID string   // "" when the client gave none
-	waiting  []uint64 // connections that sent it and want to be told
+	key      string    // sender and clientMessageId
+	number   uint64    // how many had begun before it
+	clientID string    // "" when the client gave none
+	waiting  []uint64  // connections that sent it and want to be told
+	sender   [1]uint64 // room for the first of them
 	received time.Time
 	request  *messages.PersistRequest
 
@@ -52,6 +54,9 @@ type save struct {
 // live tells whether the message is shown before it is stored.
 func (v *save) live() bool { return v.request.Live }
 
+// fewSaves are found as fast without a map.
+const fewSaves = 16
+
 // saveKey identifies a message within its chat: sender and clientMessageId. It is also the alias under which the log
 // finds it.
 func saveKey(sender *messages.Sender, clientMessageID string) string {
@@ -60,11 +65,30 @@ func saveKey(sender *messages.Sender, clientMessageID string) string {
 
 // begin registers a save.
 func (s *saves) begin(v *save) {
-	if s.underway == nil {
-		s.underway = make(map[string]*save)
+	s.underway = append(s.underway, v)
+	switch {
+	case s.index != nil:
+		s.index[v.key] = v
+	case len(s.underway) > fewSaves:
+		s.index = make(map[string]*save)
+		for _, v := range s.underway {
+			s.index[v.key] = v
+		}
 	}
-	s.underway[v.key] = v
 	v.number, s.begun = s.begun, s.begun+1
+}
+
+// find returns the save with a key, nil when none is under way.
+func (s *saves) find(key string) *save {
+	if s.index != nil {
+		return s.index[key]
+	}
+	for _, v := range s.underway {
+		if v.key == key {
+			return v
+		}
+	}
+	return nil
 }
 
 // join lets one more connection wait for a save that is under way.
@@ -76,8 +100,11 @@ func (v *save) join(connection uint64) {
 
 // end takes a save out; a stored one's id is remembered.
 func (s *saves) end(v *save, id string, stored bool) {
-	if delete(s.underway, v.key); len(s.underway) == 0 {
-		s.underway = nil
+	at, last := slices.Index(s.underway, v), len(s.underway)-1
+	s.underway[at], s.underway[last] = s.underway[last], nil
+	s.underway = s.underway[:last]
+	if delete(s.index, v.key); last == 0 {
+		s.underway, s.index = nil, nil
 	}
 	if stored && (v.clientID != "" || v.accepted) {
 		if id == v.request.Id { // most are, and so many strings would be most of what a chat keeps
@@ -116,7 +143,7 @@ func (s *saves) any(match func(*save) bool) bool {
 }
 
 // has tells whether a save is under way.
-func (s *saves) has(v *save) bool { return s.underway[v.key] == v }
+func (s *saves) has(v *save) bool { return s.find(v.key) == v }
 
 // giveUp takes v out of the line, or its turn, which is nobody's then.
 func (s *saves) giveUp(v *save) {

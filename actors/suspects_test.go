@@ -23,7 +23,7 @@ func TestSuspectsGoApart(t *testing.T) {
 	if got := contentsOf(q.takeApart(10, free)); !slices.Equal(got, []string{"a1", "a2"}) {
 		t.Fatalf("apart %v", got)
 	}
-	q.done("a", []nextapi.Result{unknown, unknown}, batchPolicy, now)
+	q.done(nil, "a", []nextapi.Result{unknown, unknown}, batchPolicy, now)
 	q.due(now.Add(time.Minute))
 	if q.take(10, 10, free) != nil {
 		t.Fatal("a retry among the others")
@@ -32,7 +32,7 @@ func TestSuspectsGoApart(t *testing.T) {
 		t.Fatalf("apart %v", got)
 	}
 	q.acquit("b")
-	q.done("b", []nextapi.Result{storedResult}, batchPolicy, now)
+	q.done(nil, "b", []nextapi.Result{storedResult}, batchPolicy, now)
 	fill(q, now, time.Minute, "b2")
 	if got := contentsOf(q.take(10, 10, free)); !slices.Equal(got, []string{"b2"}) {
 		t.Fatalf("acquitted %v", got)
@@ -67,7 +67,7 @@ func TestChatsOfASharedCallGoAgainOneByOne(t *testing.T) {
 	if !batch[0].tried || !batch[2].tried {
 		t.Error("the old route might store it twice")
 	}
-	out := q.done("a", []nextapi.Result{storedResult, unknown}, batchPolicy, now)
+	out := q.done(nil, "a", []nextapi.Result{storedResult, unknown}, batchPolicy, now)
 	if len(out) != 1 || out[0].save != batch[0] {
 		t.Fatalf("settled %+v", out)
 	}
@@ -81,7 +81,7 @@ func TestChatsOfASharedCallGoAgainOneByOne(t *testing.T) {
 	if len(out) != 1 || out[0].save != batch[2] || q.size != 1 {
 		t.Fatalf("late of b %+v, %d queued", out, q.size)
 	}
-	out = q.done("b", []nextapi.Result{unknown, storedResult}, batchPolicy, now)
+	out = q.done(nil, "b", []nextapi.Result{unknown, storedResult}, batchPolicy, now)
 	if len(out) != 1 || out[0].save.request.Content != "b2" {
 		t.Fatalf("settled %+v", out)
 	}
@@ -170,7 +170,7 @@ func TestEverySaveIsSettledOnce(t *testing.T) {
 				if c.split {
 					note(q.late(saves, results))
 				} else {
-					note(q.done(saves[0].request.ChatId, results, batchPolicy, now))
+					note(q.done(nil, saves[0].request.ChatId, results, batchPolicy, now))
 				}
 			}
 		}

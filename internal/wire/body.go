@@ -86,9 +86,8 @@ func (m *messageFields) take(s *scanner) {
 // edits turns the API's object into a frame's data. The object has an id, so what is added follows a comma.
 func (m *messageFields) edits(s *scanner, clientMessageID string, now time.Time) []edit {
 	edits := make([]edit, 0, 4)
-	role := s.str(m.role)
-	if lower := strings.ToLower(role); lower != role {
-		edits = append(edits, edit{m.role, quoted(lower)})
+	if lower := s.lowerRole(m.role); lower != "" {
+		edits = append(edits, edit{m.role, lower})
 	}
 	switch {
 	case m.createdAt.given() && m.timestamp.given():
@@ -107,16 +106,32 @@ func (m *messageFields) edits(s *scanner, clientMessageID string, now time.Time)
 	return edits
 }
 
+// lowerRole is a role in lower case, with its quotes, "" where there is nothing to change.
+func (s *scanner) lowerRole(role span) string {
+	switch string(s.raw(role)) {
+	case `"USER"`:
+		return `"user"`
+	case `"ASSISTANT"`:
+		return `"assistant"`
+	case `"AGENT"`:
+		return `"agent"`
+	}
+	if given := s.str(role); strings.ToLower(given) != given {
+		return quoted(strings.ToLower(given))
+	}
+	return ""
+}
+
 // put sets a member of an object: in place of its old value, or before the closing brace.
 func put(old span, name, value string, closed int, empty bool) edit {
 	if old.given() {
 		return edit{old, value}
 	}
-	text := `"` + name + `":` + value
-	if !empty {
-		text = "," + text
+	comma := ","
+	if empty {
+		comma = ""
 	}
-	return edit{span{closed, closed}, text}
+	return edit{span{closed, closed}, comma + `"` + name + `":` + value}
 }
 
 // MessageFailedBody says that a message which was shown will never be stored. Not yet sealed.

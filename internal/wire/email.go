@@ -6,8 +6,7 @@ import "bytes"
 // It returns the same slice, without allocating, when there is no address, and nil when the payload is no JSON, which
 // the caller drops. Repeated members and escaped names hide nothing.
 func WithoutEmail(payload []byte) []byte {
-	// A name can only be spelled otherwise with an escape.
-	if !bytes.Contains(payload, []byte("email")) && bytes.IndexByte(payload, '\\') < 0 {
+	if hasNoEmail(payload) {
 		return payload
 	}
 	s := newScanner(payload, duplicates)
@@ -25,6 +24,21 @@ func WithoutEmail(payload []byte) []byte {
 		return payload
 	}
 	return rewrite(make([]byte, 0, len(payload)), payload, span{0, len(payload)}, edits)
+}
+
+// hasNoEmail tells of most payloads without an address that they have none, without parsing them: whatever is called
+// email is null. A name can only be spelled otherwise with an escape.
+func hasNoEmail(payload []byte) bool {
+	for rest := payload; ; {
+		_, after, found := bytes.Cut(rest, []byte("email"))
+		switch {
+		case !found:
+			return bytes.IndexByte(payload, '\\') < 0
+		case !bytes.HasPrefix(after, []byte(`":null`)):
+			return false
+		}
+		rest = after
+	}
 }
 
 // emails collects what to overwrite in the object that was entered: members "email" at the end of the path.

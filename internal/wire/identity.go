@@ -20,7 +20,9 @@ func DeriveID(chatID, sender, clientMessageID string) string {
 		text = append(text, part...)
 	}
 	sum := sha256.Sum256(text)
-	return "c" + lowerBase32.EncodeToString(sum[:15])
+	id := [25]byte{'c'}
+	lowerBase32.Encode(id[1:], sum[:15])
+	return string(id[:])
 }
 
 // SenderKey names the sender that idempotency, order, auth and read marks are about. All anonymous sockets of a chat
