@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/nextapi"
@@ -76,9 +74,8 @@ func TestFullBacklogOfTheLogRefusesBeforeStoring(t *testing.T) {
 			c.say("2")
 		}, 2},
 		{"bytes", 0, func(f *fixture) {
-			nobody := actor.NewPID("nonhost", "nobody")
 			for _, key := range []string{"k1", "k2"} {
-				f.bridge.request(&messages.AppendRequest{ChatId: "c2", Key: key, Body: []byte(`{"type":"` + half(maxLogBytes) + `"}`)}, nobody)
+				f.bridge.send(&logOp{from: &trap{}, append: &messages.AppendRequest{ChatId: "c2", Key: key, Body: []byte(`{"type":"` + half(maxLogBytes) + `"}`)}})
 			}
 		}, 2},
 	} {

@@ -21,10 +21,11 @@ import (
 // probed, other instances that fell silent are given up, leases are
 // renewed, and queues of accepted messages that nobody posts find a new holder.
 type bridge struct {
-	router *Router
-	self   *actor.PID
-	ctx    context.Context // ends with the actor
-	stop   context.CancelFunc
+	mailbox mailbox
+	router  *Router
+	self    *actor.PID
+	ctx     context.Context // ends with the actor
+	stop    context.CancelFunc
 
 	lanes [laneCount]lane
 
@@ -153,10 +154,10 @@ type (
 func (b *bridge) Receive(ctx actor.Context) {
 	defer b.router.guard(metrics.ActorBridge, ctx, nil)
 	switch m := ctx.Message().(type) {
-	case *messages.AppendRequest:
-		b.enqueue(logOp{append: m, from: ctx.Sender()})
+	case *logOp:
+		b.enqueue(*m)
 	case *lookUp:
-		b.enqueue(logOp{lookUp: m, from: m.pid})
+		b.enqueue(logOp{lookUp: m})
 	case *laneDone:
 		b.onLaneDone(m)
 	case *heard:

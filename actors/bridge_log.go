@@ -40,7 +40,7 @@ func (b *bridge) onCancel(m *cancel) {
 }
 
 func (b *bridge) tellCancelled(op logOp) {
-	b.router.send(op.from, &messages.AppendResult{Request: op.append, Cancelled: true})
+	op.from.post(&messages.AppendResult{Request: op.append, Cancelled: true}, b.mailbox.runner)
 }
 
 func laneIndex(chatID string) int { return int(maphash.String(laneSeed, chatID) % laneCount) }
@@ -199,11 +199,11 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	if op.append.Queue != nil || op.append.Done != nil {
 		b.noteLease(op.append.ChatId, a.Outbox.Fence, a.Outbox.Left, since)
 	}
-	b.router.send(op.from, &messages.AppendResult{
+	op.from.post(&messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,
 		Queued: a.Outbox.Queued, Fence: a.Outbox.Fence, Left: uint32(a.Outbox.Left),
 		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull),
-	})
+	}, b.mailbox.runner)
 }
 
 func (b *bridge) answerLookUp(l *lookUp, e *chatlog.Entry) {

@@ -140,6 +140,8 @@ func (c *chat) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		c.router.bridge.send(&unsubscribe{chatID: c.id, pid: c.self})
 		c.router.metrics.Chats.Dec()
+	case *actor.Stopped:
+		c.mailbox.end(c.router.metrics)
 	}
 }
 

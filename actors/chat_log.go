@@ -23,9 +23,14 @@ func (c *chat) append(p *pendingAppend) {
 }
 
 func (c *chat) send(p *pendingAppend) {
-	c.router.bridge.request(&messages.AppendRequest{
+	c.step(&messages.AppendRequest{
 		ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body, Queue: p.queue, Done: p.done, Notice: p.notice,
-	}, c.self)
+	})
+}
+
+// step asks for a step of log and outbox.
+func (c *chat) step(r *messages.AppendRequest) {
+	c.router.bridge.post(&logOp{append: r, from: &c.mailbox}, c.mailbox.runner)
 }
 
 // onStep takes the answer to a step of log and outbox.

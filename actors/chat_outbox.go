@@ -30,10 +30,10 @@ func (c *chat) enter(s *save) {
 		return
 	}
 	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
-	c.router.bridge.request(&messages.AppendRequest{
+	c.step(&messages.AppendRequest{
 		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
 		Notice: wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch}.Encode(), // so that new ones wait behind it everywhere
-	}, c.self)
+	})
 }
 
 func isAccepted(s *save) bool { return s.accepted }
@@ -163,7 +163,7 @@ func (c *chat) onStored(s *save, id string, p *pendingAppend) {
 		c.append(p)
 		return
 	}
-	c.router.bridge.request(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice}, c.self)
+	c.step(&messages.AppendRequest{ChatId: c.id, Done: done, Notice: notice})
 }
 
 // leave notes that a message is on its way out of the outbox: nobody posts it any more.

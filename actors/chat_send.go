@@ -147,7 +147,7 @@ func (c *chat) hand(s *save) {
 		s.request = proto.CloneOf(s.request)
 		s.request.Accepted = held
 	}
-	c.router.persistence.request(s.request, c.self)
+	c.router.persistence.post(&queued{request: s.request, from: &c.mailbox}, c.mailbox.runner)
 }
 
 // ended lets the next message go that has waited for this one.

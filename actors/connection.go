@@ -299,5 +299,5 @@ func (c *connection) account() {
 // release ends the life of a connection whose socket is gone.
 func (c *connection) release() {
 	c.hangUp()
-	c.mailbox.invoker = nobody{c.router.metrics}
+	c.mailbox.end(c.router.metrics)
 }

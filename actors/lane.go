@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 )
@@ -35,8 +33,8 @@ type hold struct {
 type logOp struct {
 	append    *messages.AppendRequest
 	lookUp    *lookUp
-	from      *actor.PID
-	cancelled bool // it is not tried again
+	from      address // of an append
+	cancelled bool    // it is not tried again
 }
 
 func (o logOp) chatID() string {

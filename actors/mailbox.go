@@ -39,7 +39,11 @@ type address interface {
 // nobody takes what comes for an actor that has ended.
 type nobody struct{ metrics *metrics.Metrics }
 
-func (n nobody) InvokeUserMessage(any)    { n.metrics.Drop(metrics.DropDeadLetter) }
+func (n nobody) InvokeUserMessage(message any) {
+	if message != any(wakeUp) { // a late alarm is no loss
+		n.metrics.Drop(metrics.DropDeadLetter)
+	}
+}
 func (n nobody) InvokeSystemMessage(any)  {}
 func (n nobody) EscalateFailure(any, any) {}
 
@@ -199,6 +203,9 @@ func another[T any](m *mailbox) (message T, ok bool) {
 	}
 	return message, ok
 }
+
+// end has what still comes counted. The actor calls it when it has ended.
+func (m *mailbox) end(counts *metrics.Metrics) { m.invoker = nobody{counts} }
 
 // last tells an actor in Receive that no message waits behind the one in hand.
 func (m *mailbox) last() bool { return m.taken.head == nil && !m.news.Load() }

@@ -20,7 +20,7 @@ func TestPanicInEachStepOfAnAcceptedMessage(t *testing.T) {
 	type traps struct{ bridge, persistence, member *trap }
 	for name, arm := range map[string]func(traps){
 		"AppendResult, let in": func(t traps) { t.member.arm(frameWith(`"ack"`, `"accepted"`)) },
-		"claimed":              func(t traps) { t.persistence.arm(isA[*messages.PersistRequest]) },
+		"claimed":              func(t traps) { t.persistence.arm(isA[*queued]) },
 		"PersistResult":        func(t traps) { t.bridge.arm(isDone) },
 		"AppendResult, stored": func(t traps) { t.member.arm(frameWith(`"type":"message"`, "one")) },
 	} {
@@ -72,8 +72,8 @@ func TestPanicInEachStepOfAnAcceptedMessage(t *testing.T) {
 }
 
 func isDone(message any) bool {
-	r, ok := message.(*messages.AppendRequest)
-	return ok && r.Done != nil
+	op, ok := message.(*logOp)
+	return ok && op.append.Done != nil
 }
 
 // A lease that is lost while a message leaves the queue: the message ends once, and so it is counted.
@@ -171,7 +171,7 @@ func TestRetiredChatHoldsNoLease(t *testing.T) {
 	f.routed(routeBatch)
 	c := f.connect("c1", "ada", signedIn, part2)
 	chat := f.chatPID("c1")
-	f.bridge.request(&messages.AppendRequest{ChatId: "c1", Aliases: []string{"c:x"}, Queue: &messages.PersistRequest{ChatId: "c2", Key: "c:x"}}, chat)
+	f.bridge.send(&logOp{from: &trap{}, append: &messages.AppendRequest{ChatId: "c1", Aliases: []string{"c:x"}, Queue: &messages.PersistRequest{ChatId: "c2", Key: "c:x"}}})
 	eventually(t, "it is queued", func() bool {
 		heads, _ := store.Heads(context.Background(), []string{"c1"})
 		return heads[0].Queued

@@ -96,30 +96,26 @@ func TestLostLeaseTakesAllBack(t *testing.T) {
 	}
 }
 
-// before is a process that stands before another and sees each message in its sender's goroutine.
+// before stands before a service and sees each message in its sender's goroutine.
 type before struct {
-	system *actor.ActorSystem
-	to     *actor.PID
-	see    func(any)
+	address
+	see func(any)
 }
 
-func (b *before) SendUserMessage(_ *actor.PID, message any) {
+func (b *before) post(message any, by *runner) {
 	b.see(actor.UnwrapEnvelopeMessage(message))
-	if process, ok := b.system.ProcessRegistry.Get(b.to); ok {
-		process.SendUserMessage(b.to, message)
-	}
+	b.address.post(message, by)
 }
-func (b *before) SendSystemMessage(*actor.PID, any) {}
-func (b *before) Stop(*actor.PID)                   {}
 
 // What is taken back is taken back at once: a call that fails in between does not make way for what comes later.
 func TestTakenBackTogether(t *testing.T) {
 	store, api := newDurable(t), newAPI()
 	f := store.instance(t, api, alone)
+	f.routed(routeBatch)
 	hang := make(chan struct{})
 	var seen atomic.Int32
 	var once sync.Once
-	pid, _ := f.system.ProcessRegistry.Add(&before{system: f.system, to: f.persistence.pid, see: func(m any) {
+	f.persistence.address = &before{f.persistence.address, func(m any) {
 		if _, ok := m.(*withdraw); !ok || seen.Add(1) != 2 {
 			return
 		}
@@ -130,9 +126,7 @@ func TestTakenBackTogether(t *testing.T) {
 			api.set(func() { api.fail = nil })
 			eventually(t, "what is behind it is stored", func() bool { return len(api.stored()) > 0 })
 		})
-	}}, "before-persistence")
-	f.persistence.pid = pid
-	f.routed(routeBatch)
+	}}
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.hang = hang })
 	ada.accepted(1, 6)

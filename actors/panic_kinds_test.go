@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/wire"
@@ -25,10 +23,10 @@ func TestPanicInEachStepOfAMessage(t *testing.T) {
 		old  bool // the API
 		arm  func(traps)
 	}{
-		{"ChatMessage, at its end", false, func(t traps) { t.persistence.arm(isA[*messages.PersistRequest]) }},
+		{"ChatMessage, at its end", false, func(t traps) { t.persistence.arm(isA[*queued]) }},
 		{"ChatMessage, at its beginning", false, func(t traps) { t.member.arm(frameWith(`"typing"`, "false")) }},
-		{"lookedUp", true, func(t traps) { t.persistence.arm(isA[*messages.PersistRequest]) }},
-		{"PersistResult", false, func(t traps) { t.bridge.arm(isA[*messages.AppendRequest]) }},
+		{"lookedUp", true, func(t traps) { t.persistence.arm(isA[*queued]) }},
+		{"PersistResult", false, func(t traps) { t.bridge.arm(isA[*logOp]) }},
 		{"AppendResult", false, func(t traps) { t.member.arm(frameWith(`"type":"message"`)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -261,5 +259,3 @@ func TestPanicTextHidesValues(t *testing.T) {
 		t.Errorf("panic text %q", got)
 	}
 }
-
-var _ actor.Process = (*trap)(nil)

@@ -23,6 +23,7 @@ import (
 // A call that is overdue gives its slot up, its chats become suspects, and suspects go apart from the others
 // (persistence_calls.go).
 type persistence struct {
+	mailbox     mailbox
 	router      *Router
 	self        *actor.PID
 	ctx         context.Context
@@ -77,8 +78,8 @@ type (
 func (p *persistence) Receive(ctx actor.Context) {
 	defer p.router.guard(metrics.ActorPersistence, ctx, nil)
 	switch m := ctx.Message().(type) {
-	case *messages.PersistRequest:
-		p.onRequest(m, ctx.Sender())
+	case *queued:
+		p.onSave(m)
 	case *keep:
 		p.queue.keep(m.chatID, m.key)
 	case *withdraw:
@@ -117,21 +118,20 @@ func (p *persistence) start(ctx actor.Context) {
 	p.run(now)
 }
 
-func (p *persistence) onRequest(r *messages.PersistRequest, from *actor.PID) {
+func (p *persistence) onSave(s *queued) {
 	now := time.Now()
-	s := &queued{request: r, from: from}
-	if !r.Accepted {
+	if !s.request.Accepted {
 		s.expires = now.Add(p.router.cfg.SavePatience)
 		// Where nothing is accepted, an outage that has outlasted the patience is not waited for again: the sender is told
 		// at once. Otherwise the message keeps its place here until it has one in the outbox.
 		if !p.router.accepts() && p.breaker.downFor(now) > p.router.cfg.SavePatience && p.breaker.refuses(now) {
-			p.answer(r, from, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
+			p.answer(s.from, s.request, messages.PersistResult_UNAVAILABLE, p.breaker.openTill.Sub(now))
 			return
 		}
 	}
 	if !p.queue.push(s) {
 		p.router.metrics.Drop(metrics.DropUnstoredOverflow)
-		p.answer(r, from, messages.PersistResult_OVERLOADED, 0)
+		p.answer(s.from, s.request, messages.PersistResult_OVERLOADED, 0)
 		return
 	}
 	p.run(now)
@@ -178,24 +178,26 @@ func (p *persistence) heldUntil(s *queued, now time.Time) (until time.Time) {
 func (p *persistence) settle(s settled, now time.Time) {
 	switch {
 	case s.stored:
-		p.router.send(s.save.from, &messages.PersistResult{Request: s.save.request, Id: s.result.ID, Data: s.result.Data})
+		p.tell(s.save.from, &messages.PersistResult{Request: s.save.request, Id: s.result.ID, Data: s.result.Data})
 	case s.final:
 		outcome := messages.PersistResult_REJECTED
 		if s.result.Status == statusNotFound {
 			outcome = messages.PersistResult_CHAT_NOT_FOUND
 		}
-		p.router.send(s.save.from, &messages.PersistResult{Request: s.save.request, Outcome: outcome, Reason: s.result.Reason})
+		p.tell(s.save.from, &messages.PersistResult{Request: s.save.request, Outcome: outcome, Reason: s.result.Reason})
 	case s.unknown() && !s.save.batchOnly():
-		p.router.send(s.save.from, &messages.PersistResult{
+		p.tell(s.save.from, &messages.PersistResult{
 			Request: s.save.request, Outcome: messages.PersistResult_UNKNOWN, Answered: s.result.Status == statusServerError,
 		})
 	default:
-		p.answer(s.save.told(), s.save.from, messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
+		p.answer(s.save.from, s.save.told(), messages.PersistResult_UNAVAILABLE, max(s.result.RetryAfter, p.breaker.openTill.Sub(now)))
 	}
 }
 
-func (p *persistence) answer(r *messages.PersistRequest, to *actor.PID, outcome messages.PersistResult_Outcome, after time.Duration) {
-	p.router.send(to, &messages.PersistResult{Request: r, Outcome: outcome, RetryAfterMs: max(after.Milliseconds(), 0)})
+func (p *persistence) tell(chat address, r *messages.PersistResult) { chat.post(r, p.mailbox.runner) }
+
+func (p *persistence) answer(chat address, r *messages.PersistRequest, outcome messages.PersistResult_Outcome, after time.Duration) {
+	p.tell(chat, &messages.PersistResult{Request: r, Outcome: outcome, RetryAfterMs: max(after.Milliseconds(), 0)})
 }
 
 func (p *persistence) onWake(now time.Time) {

@@ -25,9 +25,10 @@ func (o *opened) Receive(ctx actor.Context) {
 // openPersistence puts a persistence in place whose state a test may change through the function that it returns.
 func (f *fixture) openPersistence() (p *persistence, do func(func())) {
 	p = &persistence{router: f.Router}
-	pid := f.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &opened{p} }, actor.WithMailbox(mailboxes(f.runners))))
+	p.mailbox.runners = f.runners
+	pid := f.system.Root.Spawn(actor.PropsFromProducer(func() actor.Actor { return &opened{p} }, actor.WithMailbox(func() actor.Mailbox { return &p.mailbox })))
 	f.t.Cleanup(func() { _ = f.system.Root.StopFuture(pid).Wait() })
-	f.persistence.pid = pid
+	f.persistence = ref{&p.mailbox}
 	return p, func(run func()) {
 		done := make(chan struct{})
 		f.send(pid, func() { defer close(done); run() })

@@ -29,6 +29,7 @@ type root struct {
 // chatEntry is the root's view of a chat.
 type chatEntry struct {
 	pid     *actor.PID
+	mailbox *mailbox
 	joins   uint64        // joins sent to it
 	members *atomic.Int32 // kept by the chat
 }
@@ -40,11 +41,11 @@ type (
 		join    *join
 		done    chan<- error
 	}
-	// subscribeChat joins a session to one more chat; done receives the chat's PID.
+	// subscribeChat joins a session to one more chat; done receives the chat.
 	subscribeChat struct {
 		chatID string
 		join   *join
-		done   chan<- *actor.PID
+		done   chan<- *chatEntry
 	}
 	disconnected struct{ connection uint64 }
 	// orphaned names chats with queued messages and no holder.
@@ -67,7 +68,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case *subscribeChat:
 		entry := r.chat(ctx, m.chatID)
 		r.join(ctx, entry, m.join)
-		m.done <- entry.pid
+		m.done <- entry
 	case *disconnected:
 		delete(r.sessions, m.connection)
 	case *orphaned:
@@ -94,14 +95,16 @@ func (r *root) start(ctx actor.Context) {
 	r.chats, r.sessions = make(map[string]*chatEntry), make(map[uint64]*Session)
 	r.chatProps = actor.PropsFromProducer(func() actor.Actor { return r.nextChat }, actor.WithMailbox(func() actor.Mailbox { return &r.nextChat.mailbox }))
 	r.connProps = actor.PropsFromProducer(func() actor.Actor { return r.nextConnection }, actor.WithMailbox(func() actor.Mailbox { return &r.nextConnection.mailbox }))
-	r.router.bridge.pid = ctx.Spawn(r.service(&bridge{router: r.router}))
-	r.router.persistence.pid = ctx.Spawn(r.service(&persistence{router: r.router}))
+	b, p := &bridge{router: r.router}, &persistence{router: r.router}
+	r.router.bridge, r.router.persistence = r.service(ctx, b, &b.mailbox), r.service(ctx, p, &p.mailbox)
 	close(r.router.started)
 }
 
-// service makes the props of an actor of which there is one.
-func (r *root) service(a actor.Actor) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(mailboxes(r.router.runners)))
+// service spawns an actor of which there is one.
+func (r *root) service(ctx actor.Context, a actor.Actor, m *mailbox) ref {
+	m.runners = r.router.runners
+	ctx.Spawn(actor.PropsFromProducer(func() actor.Actor { return a }, actor.WithMailbox(func() actor.Mailbox { return m })))
+	return ref{m}
 }
 
 func (r *root) onConnect(ctx actor.Context, c *connect) {
@@ -116,7 +119,7 @@ func (r *root) onConnect(ctx actor.Context, c *connect) {
 	r.nextConnection = nil
 	r.sessions[s.number] = s
 	entry := r.chat(ctx, s.primary.id)
-	s.primary.chat = entry.pid
+	s.primary.chat = entry.mailbox
 	c.join.member = newMember(s.connection, s.primary.sender, s.v1)
 	c.join.member.primary = true
 	r.join(ctx, entry, c.join)
@@ -132,6 +135,7 @@ func (r *root) chat(ctx actor.Context, chatID string) *chatEntry {
 			mailbox: mailbox{runners: r.router.runners}, id: chatID, router: r.router, count: entry.members,
 			recent: recent[uint64]{bound: recentKeys}, saves: saves{done: recent[string]{bound: recentMessages}},
 		}
+		entry.mailbox = &r.nextChat.mailbox
 		entry.pid = ctx.Spawn(r.chatProps)
 		r.nextChat = nil
 		r.chats[chatID] = entry

@@ -70,7 +70,6 @@ func Start(cfg Config, deps Deps) *Router {
 		}
 	})
 	r.alarm = newAlarm(func(pid *actor.PID) { r.send(pid, wakeUp) })
-	r.bridge.router, r.persistence.router = r, r
 	props := actor.PropsFromProducer(func() actor.Actor { return &root{router: r} },
 		actor.WithMailbox(mailboxes(r.runners)), actor.WithSupervisor(resume{}), actor.WithGuardian(resume{}))
 	r.rootPID = r.system.Root.Spawn(props)
@@ -79,16 +78,13 @@ func Start(cfg Config, deps Deps) *Router {
 }
 
 // ref is one of the services that every actor may speak to.
-type ref struct {
-	router *Router
-	pid    *actor.PID
-}
+type ref struct{ address }
 
-func (s ref) send(message any) { s.router.send(s.pid, message) }
+func (s ref) send(message any) { s.post(message, nil) }
 
 // request sends a message whose answer goes to from.
 func (s ref) request(message any, from *actor.PID) {
-	s.router.system.Root.RequestWithCustomSender(s.pid, message, from)
+	s.post(&actor.MessageEnvelope{Message: message, Sender: from}, nil)
 }
 
 func (r *Router) root() *actor.RootContext { return r.system.Root }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"eclipse/actors/messages"
@@ -42,7 +41,7 @@ type chatQueue struct {
 // queued is one save in the queue.
 type queued struct {
 	request *messages.PersistRequest
-	from    *actor.PID
+	from    address   // its chat
 	expires time.Time // then the sender is told that it is not stored; zero = it is tried until the API has the last word
 	tried   bool      // by the batch route, which may have stored it: it never goes by the old route
 	given   bool      // back to its chat while a call was under way: it is not tried again

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"eclipse/actors/messages"
 	"eclipse/internal/wire"
 )
@@ -30,7 +28,7 @@ type Session struct {
 // membership is a chat that this session has joined.
 type membership struct {
 	id     string
-	chat   *actor.PID
+	chat   *mailbox
 	sender *messages.Sender
 	expiry expiry
 }
@@ -87,18 +85,18 @@ func (s *Session) Handle(f wire.ClientFrame) {
 	}
 	switch f.Kind {
 	case wire.KindMessage:
-		s.router.send(m.chat, &messages.ChatMessage{
+		m.chat.post(&messages.ChatMessage{
 			Sender: m.sender, ClientMessageId: f.ClientMessageID, Content: f.Content, Role: string(f.Role),
 			ReceivedAt: time.Now().UnixNano(),
-		})
+		}, nil)
 	case wire.KindTyping:
-		s.router.send(m.chat, &messages.Typing{Sender: m.sender, IsTyping: f.IsTyping})
+		m.chat.post(&messages.Typing{Sender: m.sender, IsTyping: f.IsTyping}, nil)
 	case wire.KindAgentJoined:
-		s.router.send(m.chat, &messages.AgentJoined{Sender: m.sender})
+		m.chat.post(&messages.AgentJoined{Sender: m.sender}, nil)
 	case wire.KindRead:
-		s.router.send(m.chat, &messages.Read{Sender: m.sender, MessageId: f.MessageID})
+		m.chat.post(&messages.Read{Sender: m.sender, MessageId: f.MessageID}, nil)
 	case wire.KindResume:
-		s.router.send(m.chat, &messages.Resume{Sender: m.sender, Epoch: f.Position.Epoch, Offset: f.Position.Offset})
+		m.chat.post(&messages.Resume{Sender: m.sender, Epoch: f.Position.Epoch, Offset: f.Position.Offset}, nil)
 	case wire.KindUnsubscribe:
 		s.unsubscribe(m)
 	}
@@ -126,7 +124,7 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 	}
 	if m := s.membership(id.ChatID); m != nil {
 		if s.renew(m, f, id) {
-			s.router.send(m.chat, &resubscribed{s.number})
+			m.chat.post(&resubscribed{s.number}, nil)
 		}
 		return
 	}
@@ -138,20 +136,21 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 		return
 	}
 	m := newMembership(id, s.number)
-	done := make(chan *actor.PID, 1)
+	done := make(chan *chatEntry, 1)
 	s.router.sendRoot(&subscribeChat{
 		chatID: id.ChatID, done: done,
 		join: &join{member: newMember(s.connection, m.sender, s.v1)},
 	})
 	select {
-	case m.chat = <-done: // the root answers in microseconds
+	case entry := <-done: // the root answers in microseconds
+		m.chat = entry.mailbox
 	case <-s.router.stopped:
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone.Load() {
-		s.router.send(m.chat, &leave{s.number})
+		m.chat.post(&leave{s.number}, nil)
 		return
 	}
 	if id.ChatID == s.primary.id {
@@ -165,7 +164,7 @@ func (s *Session) Subscribe(f wire.ClientFrame, id Identity) {
 }
 
 func (s *Session) unsubscribe(m *membership) {
-	s.router.send(m.chat, &leave{s.number})
+	m.chat.post(&leave{s.number}, nil)
 	s.mu.Lock()
 	if m == &s.primary {
 		s.primary.chat = nil
@@ -227,7 +226,7 @@ func (s *Session) Expire(now time.Time) (next time.Time) {
 	for id, m := range s.others {
 		at := s.expire(&m.expiry, id, now, func() {
 			delete(s.others, id)
-			s.router.send(m.chat, &leave{s.number})
+			m.chat.post(&leave{s.number}, nil)
 			s.tell(wire.ErrorFrame(wire.NewError(wire.TokenInvalid, "The chat's token has expired"), true, id, ""))
 			s.tell(wire.Unsubscribed(id, now))
 		})
@@ -275,7 +274,7 @@ func (s *Session) Gone() {
 		return
 	}
 	s.mu.Lock()
-	chats := make([]*actor.PID, 0, 1+len(s.others))
+	chats := make([]*mailbox, 0, 1+len(s.others))
 	if s.primary.chat != nil {
 		chats = append(chats, s.primary.chat)
 	}
@@ -284,8 +283,8 @@ func (s *Session) Gone() {
 	}
 	s.others = nil
 	s.mu.Unlock()
-	for _, pid := range chats {
-		s.router.send(pid, &leave{s.number})
+	for _, chat := range chats {
+		chat.post(&leave{s.number}, nil)
 	}
 	s.connection.post(isGone, nil)
 	s.router.sendRoot(&disconnected{s.number})

@@ -24,9 +24,9 @@ func (c *client) heardAtLeast(n int) {
 
 // chatPID asks the root for a chat's actor by joining it for a moment.
 func (f *fixture) chatPID(chatID string) *actor.PID {
-	done := make(chan *actor.PID, 1)
+	done := make(chan *chatEntry, 1)
 	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: newMember(&trap{}, &messages.Sender{Connection: 1 << 60}, false)}})
-	pid := <-done
+	pid := (<-done).pid
 	f.send(pid, &leave{1 << 60})
 	return pid
 }

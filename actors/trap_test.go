@@ -21,8 +21,7 @@ import (
 // trap stands in an actor's way out: what the actor sends passes it in the actor's own goroutine, where it can panic
 // as a bug would, or wait.
 type trap struct {
-	system *actor.ActorSystem
-	to     *actor.PID // who receives what passes, nil = nobody
+	to address // who receives what passes, nil = nobody
 
 	mu     sync.Mutex
 	armed  func(message any) bool
@@ -30,7 +29,7 @@ type trap struct {
 	frames []string
 }
 
-func (p *trap) SendUserMessage(_ *actor.PID, message any) {
+func (p *trap) post(message any, by *runner) {
 	inner := actor.UnwrapEnvelopeMessage(message)
 	p.mu.Lock()
 	if p.armed != nil && p.armed(inner) {
@@ -43,15 +42,9 @@ func (p *trap) SendUserMessage(_ *actor.PID, message any) {
 	}
 	p.mu.Unlock()
 	if p.to != nil {
-		if process, ok := p.system.ProcessRegistry.Get(p.to); ok {
-			process.SendUserMessage(p.to, message)
-		}
+		p.to.post(message, by)
 	}
 }
-
-func (p *trap) post(message any, _ *runner)       { p.SendUserMessage(nil, message) }
-func (p *trap) SendSystemMessage(*actor.PID, any) {}
-func (p *trap) Stop(*actor.PID)                   {}
 
 // arm makes the next message that matches panic.
 func (p *trap) arm(match func(message any) bool) {
@@ -78,23 +71,16 @@ func (p *trap) saw(text string) (n int) {
 	return n
 }
 
-// trap makes a trap with an address.
-func (f *fixture) trap(to *actor.PID) (*trap, *actor.PID) {
-	p := &trap{system: f.system, to: to}
-	pid, _ := f.system.ProcessRegistry.Add(p, "trap-"+randomID())
-	return p, pid
-}
-
 // Traps before the services have to be set before the first chat.
 func (f *fixture) trapBridge() *trap {
-	p, pid := f.trap(f.bridge.pid)
-	f.bridge.pid = pid
+	p := &trap{to: f.bridge.address}
+	f.bridge = ref{p}
 	return p
 }
 
 func (f *fixture) trapPersistence() *trap {
-	p, pid := f.trap(f.persistence.pid)
-	f.persistence.pid = pid
+	p := &trap{to: f.persistence.address}
+	f.persistence = ref{p}
 	return p
 }
 
@@ -105,9 +91,9 @@ const trapped = 1 << 59
 func (f *fixture) trapMember(chatID string) (p *trap, chat *actor.PID) {
 	p = &trap{}
 	sender := &messages.Sender{UserId: "trap", Authenticated: true, Connection: trapped}
-	done := make(chan *actor.PID, 1)
+	done := make(chan *chatEntry, 1)
 	f.sendRoot(&subscribeChat{chatID: chatID, done: done, join: &join{member: newMember(p, sender, true)}})
-	chat = <-done
+	chat = (<-done).pid
 	eventually(f.t, "the trap is set", func() bool { return p.saw(`"subscribed"`) == 1 })
 	return p, chat
 }
