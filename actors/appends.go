@@ -10,7 +10,6 @@ import (
 // patience the chat serves them without an offset, and they stay until the log has them.
 type appends struct {
 	waiting []*pendingAppend
-	bytes   int
 	away    bool // the log has not answered within the patience: what comes is served at once
 }
 
@@ -32,7 +31,6 @@ type pendingAppend struct {
 
 func (a *appends) add(p *pendingAppend) {
 	a.waiting = append(a.waiting, p)
-	a.bytes += len(p.body)
 }
 
 // find returns the append with an event key, nil if there is none.
@@ -49,7 +47,6 @@ func (a *appends) find(key string) *pendingAppend {
 func (a *appends) remove(p *pendingAppend) {
 	for i := range a.waiting {
 		if a.waiting[i] == p {
-			a.bytes -= len(p.body)
 			copy(a.waiting[i:], a.waiting[i+1:])
 			a.waiting[len(a.waiting)-1] = nil
 			a.waiting = a.waiting[:len(a.waiting)-1]

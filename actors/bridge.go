@@ -208,6 +208,8 @@ func (b *bridge) Receive(ctx actor.Context) {
 		b.start(ctx)
 	case *actor.Stopping:
 		b.stop()
+	case *actor.Stopped:
+		b.mailbox.end(b.router.metrics)
 	}
 }
 

@@ -32,11 +32,11 @@ type chat struct {
 	emptied time.Time
 
 	// The log. Before ready nothing sequenced is delivered.
-	ready    bool
 	sequence sequence
 	recent   recent[uint64] // event keys that were delivered → offset in the present epoch, 0 = none known
-	reading  bool           // a read of the log is under way
-	again    bool           // read once more when it is back
+	ready    bool
+	reading  bool // a read of the log is under way
+	again    bool // read once more when it is back
 	readAt   time.Time
 	early    []*messages.AppendResult // answers that cannot be judged before the head is known
 	appends  appends

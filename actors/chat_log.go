@@ -19,7 +19,7 @@ func (c *chat) append(p *pendingAppend) {
 		c.serve(p)
 		return
 	}
-	c.wakeIn(c.router.cfg.LogPatience)
+	c.wakeAtLatest(p.since.Add(c.router.cfg.LogPatience))
 }
 
 func (c *chat) send(p *pendingAppend) {

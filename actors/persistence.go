@@ -104,6 +104,8 @@ func (p *persistence) Receive(ctx actor.Context) {
 		p.start(ctx)
 	case *actor.Stopping:
 		p.stop()
+	case *actor.Stopped:
+		p.mailbox.end(p.router.metrics)
 	}
 }
 

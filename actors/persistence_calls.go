@@ -137,7 +137,8 @@ func (p *persistence) onCalled(m *called) {
 }
 
 // takeBack hands the results to the queue, chat by chat.
-func (p *persistence) takeBack(c *apiCall, results []nextapi.Result, inTime bool, now time.Time) (out []settled) {
+func (p *persistence) takeBack(c *apiCall, results []nextapi.Result, inTime bool, now time.Time) []settled {
+	out := make([]settled, 0, len(results))
 	policy := retryPolicy{
 		batch:   c.route == metrics.RouteBatch,
 		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },

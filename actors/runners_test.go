@@ -93,3 +93,46 @@ func TestRunnersShareWhatIsTooMuchForOne(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkWakeNine is a message to an actor that posts one to each of nine others, as typing in a chat of ten.
+func BenchmarkWakeNine(b *testing.B) {
+	rs := newRunners()
+	b.Cleanup(rs.close)
+	var others [9]*mailbox
+	handled := make(chan struct{}, 1024)
+	for i := range others {
+		others[i] = &mailbox{runners: rs, invoker: ignoring{}}
+	}
+	others[len(others)-1].invoker = &counting{handled}
+	sender := &mailbox{runners: rs}
+	sender.invoker = passing{sender, others[:]}
+	message := any(new(int))
+	b.ReportAllocs()
+	for range cap(handled) / 2 {
+		sender.PostUserMessage(message)
+	}
+	for b.Loop() {
+		sender.PostUserMessage(message)
+		<-handled
+	}
+}
+
+// passing hands every message on.
+type passing struct {
+	own    *mailbox
+	others []*mailbox
+}
+
+func (p passing) InvokeSystemMessage(any)  {}
+func (p passing) EscalateFailure(any, any) {}
+func (p passing) InvokeUserMessage(message any) {
+	for _, o := range p.others {
+		o.post(message, p.own.runner)
+	}
+}
+
+type ignoring struct{}
+
+func (ignoring) InvokeSystemMessage(any)  {}
+func (ignoring) InvokeUserMessage(any)    {}
+func (ignoring) EscalateFailure(any, any) {}

@@ -12,19 +12,17 @@ import (
 // saves are the messages of one chat that are under way, from their sender's frame until they are in the log, so that
 // a repeat finds its first; and the ids of the last ones that arrived.
 type saves struct {
-	underway []*save          // in no order
+	underway []*save          // in the order in which they began
 	index    map[string]*save // the same by key, nil while they are few
 	done     recent[string]   // by key: the message's id, "" for the one that is derived
 
 	turn  *save   // the last one that was handed to persistence, nil once it has ended
 	queue []*save // with the old API: those that wait for it, in order
-	begun uint64  // how many ever began
 }
 
 // save is one message under way.
 type save struct {
 	key      string    // sender and clientMessageId
-	number   uint64    // how many had begun before it
 	clientID string    // "" when the client gave none
 	waiting  []uint64  // connections that sent it and want to be told
 	sender   [1]uint64 // room for the first of them
@@ -75,7 +73,6 @@ func (s *saves) begin(v *save) {
 			s.index[v.key] = v
 		}
 	}
-	v.number, s.begun = s.begun, s.begun+1
 }
 
 // find returns the save with a key, nil when none is under way.
@@ -100,10 +97,9 @@ func (v *save) join(connection uint64) {
 
 // end takes a save out; a stored one's id is remembered.
 func (s *saves) end(v *save, id string, stored bool) {
-	at, last := slices.Index(s.underway, v), len(s.underway)-1
-	s.underway[at], s.underway[last] = s.underway[last], nil
-	s.underway = s.underway[:last]
-	if delete(s.index, v.key); last == 0 {
+	at := slices.Index(s.underway, v)
+	s.underway = slices.Delete(s.underway, at, at+1)
+	if delete(s.index, v.key); len(s.underway) == 0 {
 		s.underway, s.index = nil, nil
 	}
 	if stored && (v.clientID != "" || v.accepted) {
@@ -126,9 +122,7 @@ func (s *saves) each(match func(*save) bool) (found []*save) {
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b *save) int {
-		return cmp.Or(cmp.Compare(a.request.SentAt, b.request.SentAt), cmp.Compare(a.number, b.number))
-	})
+	slices.SortStableFunc(found, func(a, b *save) int { return cmp.Compare(a.request.SentAt, b.request.SentAt) })
 	return found
 }
 

@@ -19,6 +19,9 @@ type Stored struct {
 	Body []byte // to be sealed
 }
 
+// bodyRoom is what a frame adds to the API's object beside ids, in bytes.
+const bodyRoom = 128
+
 const (
 	noSender  = `{"id":null,"name":null,"email":null,"avatar":null}` // pages read sender.name without looking
 	agentName = "Agent"                                              // what an agent without a name that may be shown is called
@@ -47,7 +50,7 @@ func MessageBody(chatID string, apiMessage []byte, clientMessageID string, now t
 	if !validID(id) {
 		return Stored{}, errNoID
 	}
-	b := openFrame(TypeMessage, len(apiMessage)+224+len(chatID)+len(clientMessageID))
+	b := openFrame(TypeMessage, len(apiMessage)+bodyRoom+len(chatID)+len(clientMessageID))
 	b = append(b, `,"data":`...)
 	b = rewrite(b, apiMessage, window, m.edits(s, clientMessageID, now))
 	b = appendTime(b, "timestamp", now)
