@@ -26,8 +26,10 @@ const (
 	// an event may come before what was lost behind it has settled. Ten thousand quiet chats are no load for the API so.
 	historyIdle = 2
 	historyRest = 10
-	// historyTail is among how many of the log's last entries its last message is looked for.
+	// historyTail is among how many of the log's last entries its last message is looked for; while these are all younger
+	// than historyBusy, among readMax.
 	historyTail = 20
+	historyBusy = time.Minute
 )
 
 // reconcile asks the API what it has stored that the log may lack.
@@ -43,13 +45,16 @@ func (c *chat) reconcile() {
 	}
 	c.history.asking = true
 	if c.history.last == "" && c.sequence.last > 0 && !c.history.lost { // what the log has is where the question begins
-		from := c.sequence.last - min(c.sequence.last, historyTail)
-		c.router.bridge.request(&messages.ReadRequest{
-			ChatId: c.id, Epoch: c.sequence.epoch, Offset: from, Max: historyTail, Reconcile: true,
-		}, c.self)
+		c.readTail(historyTail)
 		return
 	}
 	c.askHistory()
+}
+
+func (c *chat) readTail(entries uint64) {
+	c.router.bridge.request(&messages.ReadRequest{
+		ChatId: c.id, Epoch: c.sequence.epoch, Offset: c.sequence.last - min(c.sequence.last, entries), Max: uint32(entries), Reconcile: true,
+	}, c.self)
 }
 
 // due tells whether this round is one of the chat's.
@@ -66,18 +71,25 @@ func (c *chat) askHistory() {
 }
 
 // onTail takes the log's last entries. The question begins after the first message among them, so that one is found
-// as well which was lost before the last.
+// as well which was lost before the last; in a busy chat after the last one that is older than a minute.
 func (c *chat) onTail(r *messages.ReadResult) {
 	if r.Failed {
 		c.history.asking = false
 		return
 	}
-	for _, e := range r.Entries {
+	young := time.Now().Add(-historyBusy)
+	for i, e := range r.Entries {
 		p, err := wire.ParsePayload(e.Payload, c.id)
 		if err != nil || p.Type != wire.TypeMessage || p.MessageID == "" {
 			continue
 		}
-		if c.history.last == "" {
+		made, known := wire.MadeAt(e.Payload)
+		old := !known || made.Before(young)
+		if i == 0 && !old && r.Request.Max == historyTail && r.Request.Offset > 0 {
+			c.readTail(readMax)
+			return
+		}
+		if c.history.last == "" || old && r.Request.Max > historyTail {
 			c.history.last = p.MessageID
 		}
 		if r.Epoch == c.sequence.epoch && e.Offset <= c.sequence.last {

@@ -54,6 +54,33 @@ func TestLostPublishesAreFound(t *testing.T) {
 	ada.hears("message", 3)
 }
 
+// In a busy chat what was lost a moment ago is found although many others were logged since.
+func TestLostPublishOfABusyChat(t *testing.T) {
+	for _, length := range []int{historyTail + 10, readMax + 10} {
+		t.Run(fmt.Sprint(length), func(t *testing.T) {
+			rows := []nextapi.Row{row("old", time.Hour), row("lost", 30*time.Second)}
+			for i := range length {
+				rows = append(rows, row(fmt.Sprint("m", i), 20*time.Second))
+			}
+			f := withHistory(t, rows...)
+			f.logged("c1", "old", time.Hour)
+			for i := range length {
+				f.logged("c1", fmt.Sprint("m", i), 20*time.Second)
+			}
+			ada := f.connect("c1", "ada", signedIn, part2)
+			if length >= readMax { // too much has happened since
+				eventually(t, "a round", func() bool { return f.api.askedFor() >= 2 })
+				ada.hears("message", 0)
+				return
+			}
+			ada.hears("message", 1)
+			if got := ada.contents(); !slices.Equal(got, []string{"lost"}) {
+				t.Errorf("heard %q", got)
+			}
+		})
+	}
+}
+
 // Without anything to begin after, the history is not shown as if it were new.
 func TestHistoryIsNotShownAnew(t *testing.T) {
 	f := withHistory(t, row("a", time.Hour), row("b", time.Hour))
