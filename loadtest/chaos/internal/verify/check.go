@@ -38,6 +38,7 @@ type state struct {
 	failed   map[uint64]bool  // ids of messages that were shown and refused
 	hidden   map[place]bool   // places of what old clients do not get
 	sockets  map[message]int  // of old clients' messages: the socket that each was sent on
+	again    map[uint64]bool  // ids that a log has which an earlier one of the chat had
 	placed   map[message]bool // shown to somebody with a place in the log
 }
 
@@ -45,7 +46,7 @@ type state struct {
 func Check(run *Run) *Verdict {
 	s := &state{
 		run: run, verdict: &Verdict{Rows: len(run.Rows)}, rows: make(map[message][]int, len(run.Rows)),
-		byChat: map[int][]int{}, log: map[place]entry{}, heads: map[int]place{}, unplaced: map[message]bool{},
+		byChat: map[int][]int{}, log: map[place]entry{}, heads: map[int]place{}, unplaced: map[message]bool{}, again: map[uint64]bool{},
 		failed: map[uint64]bool{}, hidden: map[place]bool{}, sockets: map[message]int{}, placed: map[message]bool{},
 	}
 	for _, c := range run.Clients {

@@ -98,6 +98,7 @@ func (s *state) judgeLog() {
 			continue
 		}
 		k.at[is.id] = at.offset
+		s.again[is.id] = s.again[is.id] || earlier[is.id]
 		if is.what.number == 0 || k.had[is.what] {
 			continue // the old API's second row of a message
 		}

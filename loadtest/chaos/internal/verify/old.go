@@ -72,7 +72,7 @@ func (r *oldReader) show(i int, e Event) {
 		return
 	}
 	r.pass(i, e)
-	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] && !r.run.Reposts && !r.regained(m, r.last[e.Sender]) {
+	if r.turned(m, r.last[e.Sender]) && !r.unplaced[m] && !r.run.Reposts && !r.again[e.ID] && !r.regained(m, r.last[e.Sender]) {
 		r.verdict.broken(OutOfOrder, m.chat, "old client %d got message %v after number %d at %v", r.client.Sender, m, r.last[e.Sender], e.At)
 	}
 	r.last[e.Sender] = max(r.last[e.Sender], e.Number)
@@ -102,12 +102,13 @@ func (r *oldReader) pass(i int, e Event) {
 	r.whole = max(r.whole, e.Offset)
 }
 
-// skipHidden passes over what old clients do not get, and over what came before it had a place.
+// skipHidden passes over what old clients do not get, over what came before it had a place, and over what the instance had
+// shown before the log was lost: a page that came in between does not hear of it.
 func (r *oldReader) skipHidden() {
 	for {
 		next := place{r.client.Chat, r.epoch, r.whole + 1}
 		is, known := r.log[next]
-		if !r.hidden[next] && !(known && r.shown[is.id]) {
+		if !r.hidden[next] && !(known && (r.shown[is.id] || r.again[is.id])) {
 			return
 		}
 		r.whole++

@@ -158,3 +158,40 @@ func TestWhatTheHistoryToldOfAnOldClientComesLate(t *testing.T) {
 		})
 	}
 }
+
+// A page that comes between a wipe and the moment in which the log has what was shown before once more is not shown it.
+func TestWhatALogHasAgainAnOldClientMayMiss(t *testing.T) {
+	for name, again := range map[string]bool{"had before": true, "new": false} {
+		t.Run(name, func(t *testing.T) {
+			r := good()
+			old := r.Clients[0].shown()
+			in := func(offset, number uint32) Event {
+				return Event{Kind: Shown, Sender: 8, Number: number, ID: uint64(500 + number), Epoch: epoch + 1, Offset: offset}
+			}
+			events := []Event{in(1, 1), in(2, 2), in(3, 3)}
+			if again {
+				last := old[len(old)-1]
+				events[1].ID, events[1].Sender, events[1].Number = last.ID, last.Sender, last.Number
+			}
+			for _, e := range events {
+				if e.Sender == 8 {
+					r.Rows = append(r.Rows, Row{Chat: 0, Sender: 8, Number: e.Number, ID: e.ID})
+				}
+				for _, c := range r.Clients {
+					if was := e; c.Chat == 0 {
+						if e.Sender != 8 { // who was there before skips it
+							was.Kind = Passed
+						}
+						c.add(was)
+					}
+				}
+			}
+			page := &Client{Chat: 0, Sender: 9, Old: true, Events: []Event{{Kind: Opened}, events[0], events[2]}}
+			later := &Client{Chat: 0, Sender: 10, Old: true, Events: append([]Event{{Kind: Opened}}, events...)}
+			r.Clients = append(r.Clients, page, later)
+			if v := Check(r); v.OK() != again {
+				t.Errorf("%v", v.Examples)
+			}
+		})
+	}
+}
