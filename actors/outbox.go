@@ -13,18 +13,18 @@ import (
 // lease posts them, in the order of the queue.
 type outbox struct {
 	fence   uint64          // of the lease that this instance holds, 0 = none
-	known   bool            // the store has told whether messages are queued
 	left    int             // messages queued, as far as is known
 	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
 	leaving map[string]bool // keys of those whose step out of the queue is under way
-	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
 	settles time.Time       // the queue was lost: until then other instances may enter again what comes before ours
+	known   bool            // the store has told whether messages are queued
+	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
 
 	claiming bool            // a claim is under way
-	asked    uint64          // the lease that was held when it was asked for
-	moved    bool            // since then a step of ours has entered or left, or one of another instance has entered
-	since    map[string]bool // and these have left, which its answer may still list
+	moved    bool            // since it was asked for a step of ours has entered or left, or one of another instance has entered
 	again    bool            // claim once more when it is back
+	asked    uint64          // the lease that was held when it was asked for
+	since    map[string]bool // those that have left since, which its answer may still list
 }
 
 // feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
