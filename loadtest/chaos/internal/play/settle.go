@@ -13,14 +13,15 @@ import (
 
 // Bounds of coming to rest, beyond which a run has not recovered. The first is longer than the longest wait of the
 // router for anything; the second than its comparison with the log's heads; the third than two of its comparisons with
-// the API's history, which find what was stored and neither logged nor acknowledged; the last than it keeps connections to
-// the API that it does not use.
+// the API's history, which find what was stored and neither logged nor acknowledged; the fourth than it keeps connections to
+// the API that it does not use; the last than it takes to take over the queue of an instance that has died.
 const (
 	recovery = 2 * time.Minute
 	headTime = 45 * time.Second
 
 	reconciled = 75 * time.Second
 	resting    = 100 * time.Second
+	stillness  = 8 * time.Second
 )
 
 // heal ends every fault.
@@ -50,6 +51,7 @@ func (p *play) settle(ctx context.Context) {
 			p.count(func(s client.Status) bool { return !s.Joined }), p.count(func(s client.Status) bool { return s.Pending > 0 }))
 	}
 	p.say("everything has its answer")
+	p.still(ctx)
 	if (p.options.History || !p.options.Schedule.Old) && !p.forgotten() && !p.wait(ctx, reconciled, func() bool { return p.door.Unseen(p.world.API) == 0 }) {
 		p.say("%v later %d rows were shown to nobody", reconciled, p.door.Unseen(p.world.API))
 	}
@@ -62,6 +64,22 @@ func (p *play) settle(ctx context.Context) {
 	pause(ctx, 100*time.Millisecond) // so that the question is on its way
 	p.wait(ctx, headTime, func() bool { return p.count(func(s client.Status) bool { return s.Asking || !s.Joined }) == 0 })
 	p.say("all is quiet")
+}
+
+// still waits until nothing is stored any more: old clients wait for no answer, and an instance that was stopped until now
+// has what they said before.
+func (p *play) still(ctx context.Context) {
+	if p.count(func(s client.Status) bool { return s.Old }) == 0 {
+		return
+	}
+	rows, since := -1, time.Now()
+	p.wait(ctx, recovery, func() bool {
+		if n := len(p.world.API.Rows()); n != rows {
+			rows, since = n, time.Now()
+		}
+		return time.Since(since) >= stillness
+	})
+	p.say("nothing is stored any more")
 }
 
 // forgotten tells whether a log was lost with all that it knew: the comparison with the API's history begins anew then,
