@@ -32,7 +32,7 @@ func TestSaveQueueIsBoundedInBytes(t *testing.T) {
 	if !q.push(big("b")) {
 		t.Error("no room after all was stored")
 	}
-	if q.expire(now.Add(time.Hour)); q.bytes != 0 {
+	if q.expire(now.Add(time.Hour), false); q.bytes != 0 {
 		t.Errorf("%d bytes of what has expired", q.bytes)
 	}
 }

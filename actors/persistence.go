@@ -209,7 +209,7 @@ func (p *persistence) onWake(now time.Time) {
 	p.wakeAt = time.Time{}
 	if !now.Before(p.expireAt) {
 		p.expireAt = now.Add(expireEvery)
-		for _, s := range p.queue.expire(now) {
+		for _, s := range p.queue.expire(now, p.router.accepts()) {
 			p.settle(s, now)
 		}
 	}

@@ -141,6 +141,7 @@ func (p *persistence) takeBack(c *apiCall, results []nextapi.Result, inTime bool
 	out := make([]settled, 0, len(results))
 	policy := retryPolicy{
 		batch:   c.route == metrics.RouteBatch,
+		inOrder: p.router.accepts(),
 		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
 	}
 	for _, saves := range c.chats() {

@@ -226,7 +226,7 @@ func (s settled) unknown() bool { return !s.stored && !s.final && s.result.Class
 func (q *saveQueue) done(out []settled, chatID string, results []nextapi.Result, p retryPolicy, now time.Time) []settled {
 	c, first := q.chats[chatID], len(out)
 	wait := c.delay(results)
-	again := c.waiting[:0]
+	again, ended := c.waiting[:0], false
 	for i, s := range c.waiting[:c.inFlight] {
 		r := results[i]
 		if s.calls--; s.gone { // another call was answered before
@@ -240,7 +240,8 @@ func (q *saveQueue) done(out []settled, chatID string, results []nextapi.Result,
 			out = append(out, settled{s, r, false, true})
 		case s.given:
 			q.forget(s)
-		case !p.mayRetry(r) || s.late(now.Add(wait)):
+		case !p.mayRetry(r) || s.late(now.Add(wait)) || ended && p.inOrder:
+			ended = true
 			out = append(out, settled{s, r, false, false})
 		default:
 			again = append(again, s)
@@ -255,6 +256,12 @@ func (q *saveQueue) done(out []settled, chatID string, results []nextapi.Result,
 	}
 	c.waiting = slices.Delete(c.waiting, len(again), c.inFlight)
 	c.inFlight = 0
+	if ended && p.inOrder {
+		for _, s := range c.waiting[len(again):] {
+			out = append(out, settled{save: s})
+		}
+		c.waiting = again
+	}
 	for _, s := range out[first:] {
 		q.forget(s.save)
 		if s.save.given { // what its chat posts anew is known already
@@ -286,6 +293,7 @@ func (q *saveQueue) bind(s *queued, change int) {
 // retryPolicy says what may be posted again.
 type retryPolicy struct {
 	batch   bool // by the batch route, which is idempotent: everything that is not final
+	inOrder bool // what is not tried any longer comes again in its place: what is behind it goes back with it
 	onRetry func(nextapi.Result)
 }
 
@@ -330,13 +338,14 @@ func (c *chatQueue) delay(results []nextapi.Result) (wait time.Duration) {
 	return backoff(c.failures, 100*time.Millisecond, 30*time.Second)
 }
 
-// expire takes out the saves that have waited too long without being under way, and the oldest suspicions.
-func (q *saveQueue) expire(now time.Time) (out []settled) {
+// expire takes out the saves that have waited too long without being under way, with inOrder what is behind them as well,
+// and the oldest suspicions.
+func (q *saveQueue) expire(now time.Time, inOrder bool) (out []settled) {
 	q.forgive(now)
 	for chatID, c := range q.chats {
-		kept := c.waiting[:c.inFlight]
+		kept, ended := c.waiting[:c.inFlight], false
 		for _, s := range c.waiting[c.inFlight:] {
-			if !s.late(now) || s.calls > 0 {
+			if ended = ended && inOrder || s.late(now) && s.calls == 0; !ended {
 				kept = append(kept, s)
 				continue
 			}

@@ -103,7 +103,7 @@ func TestSaveQueueEndsWhenPatienceIsOver(t *testing.T) {
 	fill(q, now, time.Second, "a1", "b1", "b2")
 	q.take(1, 1, free)
 	now = now.Add(2 * time.Second)
-	if out := q.expire(now); len(out) != 2 || out[0].stored || out[0].final {
+	if out := q.expire(now, false); len(out) != 2 || out[0].stored || out[0].final {
 		t.Fatalf("expired %+v", out)
 	}
 	if out := q.done(nil, "a", []nextapi.Result{unknown}, batchPolicy, now); len(out) != 1 || out[0].final {
@@ -196,5 +196,47 @@ func TestLastWordOnWhatWasGivenBack(t *testing.T) {
 	}
 	if q.size != 1 {
 		t.Errorf("%d saves counted", q.size)
+	}
+}
+
+// What is not tried any longer, and comes again from the outbox, takes along what is behind it.
+func TestWhatExpiresIsNotOvertaken(t *testing.T) {
+	now := time.Now()
+	fill := func(inFlight int) *saveQueue {
+		q := newSaveQueue(100)
+		for i, key := range []string{"1", "2", "3"} {
+			q.push(&queued{request: &messages.PersistRequest{ChatId: "a", Key: key, Content: key}, expires: now.Add(time.Duration(i+1) * time.Second)})
+		}
+		q.take(inFlight, inFlight, free)
+		return q
+	}
+	failed := nextapi.Result{Class: nextapi.Retry, RetryAfter: 1500 * time.Millisecond}
+	for _, inOrder := range []bool{true, false} {
+		want := []string{"2", "3"}
+		if inOrder {
+			want = nil
+		}
+		q := fill(0)
+		if out := q.expire(now.Add(time.Second), inOrder); len(out) != 3-len(want) {
+			t.Errorf("inOrder %v: %d of the waiting expired", inOrder, len(out))
+		}
+		if got := contentsOf(q.take(10, 10, free)); !slices.Equal(got, want) {
+			t.Errorf("inOrder %v: then %v", inOrder, got)
+		}
+		for inFlight := 1; inFlight <= 3; inFlight++ {
+			q, policy := fill(inFlight), batchPolicy
+			policy.inOrder = inOrder
+			out := q.done(nil, "a", slices.Repeat([]nextapi.Result{failed}, inFlight), policy, now)
+			if len(out) != 3-len(want) || len(out) > 1 && out[2].save.request.Key != "3" {
+				t.Errorf("inOrder %v, %d in flight: %d expired", inOrder, inFlight, len(out))
+			}
+			q.due(now.Add(time.Minute))
+			if got := contentsOf(q.take(10, 10, free)); !slices.Equal(got, want) {
+				t.Errorf("inOrder %v, %d in flight: then %v", inOrder, inFlight, got)
+			}
+			if q.size != len(want) {
+				t.Errorf("inOrder %v, %d in flight: %d counted", inOrder, inFlight, q.size)
+			}
+		}
 	}
 }

@@ -37,7 +37,7 @@ func TestSuspectsGoApart(t *testing.T) {
 	if got := contentsOf(q.take(10, 10, free)); !slices.Equal(got, []string{"b2"}) {
 		t.Fatalf("acquitted %v", got)
 	}
-	if q.expire(now.Add(suspectFor + 1)); q.suspect("a") {
+	if q.expire(now.Add(suspectFor+1), false); q.suspect("a") {
 		t.Error("suspect for ever")
 	}
 }
@@ -114,14 +114,14 @@ func TestReleasedSavesAreStillUnderWay(t *testing.T) {
 	q.withdraw("chat", "a")
 	q.release("chat")
 	q.withdraw("chat", "b")
-	if out := q.expire(now.Add(time.Minute)); len(out) != 0 || q.size != 1 {
+	if out := q.expire(now.Add(time.Minute), false); len(out) != 0 || q.size != 1 {
 		t.Fatalf("expired %+v, %d left", out, q.size)
 	}
 	if out := q.late(batch, []nextapi.Result{storedResult, storedResult, unknown}); len(out) != 0 {
 		t.Fatalf("settled %+v", out)
 	}
 	q.keep("chat", "a")
-	if out := q.expire(now.Add(time.Minute)); len(out) != 1 || out[0].save.request.Key != "c" || q.size != 0 || q.bounded != 0 {
+	if out := q.expire(now.Add(time.Minute), false); len(out) != 1 || out[0].save.request.Key != "c" || q.size != 0 || q.bounded != 0 {
 		t.Errorf("expired %+v, %d left", out, q.size)
 	}
 }
