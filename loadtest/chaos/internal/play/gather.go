@@ -84,10 +84,16 @@ const (
 )
 
 func (p *play) measure(r *Result, clients []*verify.Client) {
-	others := slices.DeleteFunc(slices.Clone(p.incidents), func(i timing.Incident) bool {
-		return schedule.TargetOf(schedule.Kind(i.Kind)) == schedule.Clients
-	})
-	alone := func(kinds ...schedule.Kind) []timing.Incident {
+	of := func(targets ...schedule.Target) (list []timing.Incident) {
+		for _, i := range p.incidents {
+			if slices.Contains(targets, schedule.TargetOf(schedule.Kind(i.Kind))) {
+				list = append(list, i)
+			}
+		}
+		return list
+	}
+	outages, others := of(schedule.API), of(schedule.Instance, schedule.Redis, schedule.Link, schedule.Feed)
+	apart := func(others []timing.Incident, kinds ...schedule.Kind) []timing.Incident {
 		var list []timing.Incident
 		for _, i := range p.incidents {
 			if slices.Contains(kinds, schedule.Kind(i.Kind)) {
@@ -96,13 +102,14 @@ func (p *play) measure(r *Result, clients []*verify.Client) {
 		}
 		return timing.Apart(list, others, before, after)
 	}
+	alone := func(kinds ...schedule.Kind) []timing.Incident { return apart(slices.Concat(others, outages), kinds...) }
 	kills := alone(schedule.Kill, schedule.KillAfterAck, schedule.KillAfterCommit)
 	back, abnormal := timing.Returns(clients, alone(schedule.Restart))
 	holes, last := timing.Holes(clients, p.losses(alone(schedule.EntryLost)))
 	r.Abnormal = abnormal
 	r.Times = []Time{
 		timed("kill to caught up", timing.CatchUp(clients, kills), 3*time.Second),
-		timed("kill to stored, of what waited in the outbox", timing.Waited(clients, kills), 10*time.Second),
+		timed("kill to stored, of what waited in the outbox", timing.Waited(clients, apart(others, schedule.Kill), outages), 10*time.Second),
 		timed("planned close to greeted again", back, 2*time.Second),
 		timed("two seconds away, spread: to all that was missed", timing.Returned(clients, alone(schedule.AwayEach), absence), time.Second),
 		timed("two seconds away, at once: to all that was missed", timing.Returned(clients, alone(schedule.AwayAll), absence), 10*time.Second),

@@ -93,14 +93,21 @@ func reached(c *verify.Client, from time.Duration, head place) (time.Duration, b
 }
 
 // Waited tells how long messages took that only stood in the outbox when the instance that had accepted them was
-// killed: from the kill until the first client saw them, or their sender was told that they are stored.
-func Waited(clients []*verify.Client, kills []Incident) (took Spread) {
+// killed: from the kill, or from when the API was back that was away then, until the first client saw them, or their
+// sender was told that they are stored.
+func Waited(clients []*verify.Client, kills, outages []Incident) (took Spread) {
 	groups := byChat(clients)
 	for _, kill := range kills {
+		from := kill.Began
+		for _, o := range outages {
+			if o.Began < kill.Began {
+				from = max(from, o.Ended)
+			}
+		}
 		for _, c := range clients {
 			for number := range pendingAt(c, kill) {
-				if at, ok := firstSeen(groups[c.Chat], c, number, kill.Began); ok {
-					took = append(took, at-kill.Began)
+				if at, ok := firstSeen(groups[c.Chat], c, number, from); ok {
+					took = append(took, at-from)
 				}
 			}
 		}

@@ -79,8 +79,12 @@ func TestWhatWaitedInTheOutbox(t *testing.T) {
 	}}
 	reader := &verify.Client{Sender: 1, Events: []verify.Event{{At: 8 * s, Kind: verify.Shown, Number: 2}}}
 	kill := []Incident{{Instance: 0, Began: 5 * s, Ended: 6 * s}}
-	if got := Waited([]*verify.Client{sender, reader}, kill); !slices.Equal(got, Spread{3 * s}) {
+	if got := Waited([]*verify.Client{sender, reader}, kill, nil); !slices.Equal(got, Spread{3 * s}) {
 		t.Errorf("%v", got)
+	}
+	outages := []Incident{{Began: 1 * s, Ended: 2 * s}, {Began: 4 * s, Ended: 7 * s}}
+	if got := Waited([]*verify.Client{sender, reader}, kill, outages); !slices.Equal(got, Spread{1 * s}) {
+		t.Errorf("with an outage: %v", got)
 	}
 }
 
