@@ -13,7 +13,7 @@ import (
 
 // What the holder that died may have posted by the old API is looked for, also where the message's own sender is.
 func TestOldAPITakeoverOfWhatWasLetInHere(t *testing.T) {
-	store := newDurable(t)
+	store := newDurableFor(t, 3*time.Second) // which outlasts a pause of a busy machine
 	api := store.oldAPI()
 	holder := store.other(t)
 	holder.accepts("c1", "eve", "zero", "id-0")

@@ -22,8 +22,10 @@ func (durable) Durable() bool { return true }
 // shortLease is that of the store and of the routers on it.
 const shortLease = 300 * time.Millisecond
 
-func newDurable(t testing.TB) durable {
-	m := chatlog.NewMemory(chatlog.Options{Lease: shortLease})
+func newDurable(t testing.TB) durable { return newDurableFor(t, shortLease) }
+
+func newDurableFor(t testing.TB, lease time.Duration) durable {
+	m := chatlog.NewMemory(chatlog.Options{Lease: lease})
 	t.Cleanup(func() { m.Close() })
 	return durable{m}
 }
