@@ -95,12 +95,14 @@ func (c *chat) learn(fence uint64, left int) {
 	if fence != c.outbox.fence {
 		c.lose()
 	}
-	c.outbox.fence, c.outbox.left, c.outbox.known = fence, c.atLeastEntering(left), true
+	c.outbox.fence, c.outbox.left, c.outbox.known = fence, c.atLeastHere(left), true
 }
 
-// atLeastEntering is how many messages are queued, when some may be on their way into a queue that was found empty.
-func (c *chat) atLeastEntering(left int) int {
-	if left == 0 && c.saves.any(isEntering) {
+// atLeastHere is how many messages are queued, when the queue was found empty and some are on their way into it, or were
+// accepted here and are not known to have left: then the queue was lost, or their notices are still to come.
+func (c *chat) atLeastHere(left int) int {
+	queued := func(s *save) bool { return s.entering || s.accepted && !c.outbox.leaving[s.key] }
+	if left == 0 && c.saves.any(queued) {
 		return 1
 	}
 	return left

@@ -37,7 +37,6 @@ func (c *chat) enter(s *save) {
 }
 
 func isAccepted(s *save) bool { return s.accepted }
-func isEntering(s *save) bool { return s.entering }
 
 // queued is what the outbox keeps of a message: what any instance needs to post it.
 func (c *chat) queued(s *save) *messages.PersistRequest {

@@ -51,6 +51,12 @@ func (f *fixture) tellHead(store durable, epoch string) {
 	f.send(f.chatPID("c1"), &head{position: at, queued: true})
 }
 
+func (f *fixture) leases() float64 {
+	var m dto.Metric
+	_ = f.metrics.OutboxLeases.Write(&m)
+	return m.Gauge.GetValue()
+}
+
 // A lease that is lost takes along what a claim did not list since it was older: none of it goes before what is listed.
 func TestLostLeaseTakesAllBack(t *testing.T) {
 	store, api := newDurable(t), newAPI()
@@ -162,6 +168,29 @@ func TestOldAPICallUnderWayAtAWipe(t *testing.T) {
 	}
 }
 
+// A claim that finds the queue empty says that it was lost, not that what was accepted here is stored: nothing passes it.
+func TestClaimOfALostQueue(t *testing.T) {
+	lost, api := newDurable(t), newAPI()
+	log := &swapped{durable: lost}
+	f := startOn(t, outboxConfig(alone), api, lost.Memory, log, log)
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	ada.accepted(1, 5)
+	fresh := newDurable(t)
+	log.swap(fresh)
+	f.send(f.chatPID("c1"), &adopt{})
+	eventually(t, "the lease is known to be lost", func() bool { return f.leases() == 0 }) // the claim is answered sooner
+	f.chatPID("c1")
+	api.set(func() { api.fail = nil })
+	ada.sayID("6", "6")
+	ada.hearsAcks("6", "accepted", "stored")
+	fresh.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, numbers(1, 6)) {
+		t.Errorf("stored %q", got)
+	}
+}
+
 // lateAnswers is a store whose steps are carried out at once and answered when a test lets them.
 type lateAnswers struct {
 	*hookedStore
@@ -193,18 +222,13 @@ func TestStepThatIsOlderThanTheLease(t *testing.T) {
 	begun := time.Now()
 	ada.sayID("2", "2") // behind what the other instance holds
 	<-entered
-	leases := func() float64 {
-		var m dto.Metric
-		_ = f.metrics.OutboxLeases.Write(&m)
-		return m.Gauge.GetValue()
-	}
 	eventually(t, "the lease is over", func() bool { return time.Since(begun) > shortLease })
 	f.send(f.chatPID("c1"), &adopt{})
-	eventually(t, "the lease is won", func() bool { return leases() == 1 })
+	eventually(t, "the lease is won", func() bool { return f.leases() == 1 })
 	close(release)
 	ada.hearsAcks("2", "accepted")
 	f.chatPID("c1")
-	if n := leases(); n != 1 || f.fenced() != 0 {
+	if n := f.leases(); n != 1 || f.fenced() != 0 {
 		t.Errorf("%v leases are held", n)
 	}
 	api.set(func() { api.fail = nil })
