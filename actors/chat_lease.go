@@ -114,7 +114,7 @@ func (c *chat) take(item claimedItem) *save {
 	switch {
 	case s == nil:
 		s = c.adopted(item.request)
-	case s.request.SentAt != item.request.SentAt: // it was sent again here: what was let in first counts
+	case item.request.SentAt < s.request.SentAt: // it was sent again here; or there, after the queue was lost: what was first counts
 		s.request = proto.CloneOf(s.request)
 		s.request.SentAt = item.request.SentAt
 	}

@@ -80,16 +80,16 @@ func (d durable) other(t testing.TB) *other { return &other{Memory: d.Memory.Han
 // accepts lets in a message as that instance would.
 func (o *other) accepts(chatID, userID, content, clientID string) *messages.PersistRequest {
 	o.t.Helper()
-	return o.enters(chatID, userID, content, clientID, false)
+	return o.enters(chatID, userID, content, clientID, 1, false)
 }
 
-// enters lets one in, perhaps anew since the outbox that had it was lost.
-func (o *other) enters(chatID, userID, content, clientID string, again bool) *messages.PersistRequest {
+// enters lets one in that was sent at a time, perhaps anew since the outbox that had it was lost.
+func (o *other) enters(chatID, userID, content, clientID string, sentAt int64, again bool) *messages.PersistRequest {
 	o.t.Helper()
 	sender := &messages.Sender{UserId: userID, Authenticated: true}
 	r := &messages.PersistRequest{
 		ChatId: chatID, Id: wire.DeriveID(chatID, wire.SenderKey(userID, true), clientID), ClientMessageId: clientID, Content: content,
-		Role: "USER", UserId: userID, SentAt: 1, Key: saveKey(sender, clientID), Accepted: true, Reentered: again,
+		Role: "USER", UserId: userID, SentAt: sentAt, Key: saveKey(sender, clientID), Accepted: true, Reentered: again,
 	}
 	data, _ := proto.Marshal(r)
 	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another"}.Encode()

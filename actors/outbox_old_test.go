@@ -179,7 +179,7 @@ func TestOldAPIOrderOfWhatIsEnteredAnew(t *testing.T) {
 		ada.sayID(id, id)
 		ada.hearsAcks(id, "accepted")
 	}
-	store.other(t).enters("c1", "ada", "id-0", "id-0", true)
+	store.other(t).enters("c1", "ada", "id-0", "id-0", 1, true)
 	taken := func() bool {
 		var m dto.Metric
 		return f.metrics.OutboxTaken.Write(&m) == nil && m.Counter.GetValue() == 1

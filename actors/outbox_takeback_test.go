@@ -191,6 +191,28 @@ func TestClaimOfALostQueue(t *testing.T) {
 	}
 }
 
+// A message that was sent again over another instance, after the queue was lost and before this one entered it again,
+// keeps the time at which it was sent first, and so its place among its sender's.
+func TestSentAgainAfterALoss(t *testing.T) {
+	lost, api := newDurable(t), newAPI()
+	log := &swapped{durable: lost}
+	f := startOn(t, outboxConfig(alone), api, lost.Memory, log, log)
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	ada.accepted(1, 3)
+	fresh := newDurable(t)
+	another := fresh.other(t)
+	another.enters("c1", "ada", "2", "2", time.Now().Add(time.Minute).UnixMilli(), false)
+	log.swap(fresh)
+	ada.accepted(4, 4)
+	api.set(func() { api.fail = nil })
+	fresh.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, numbers(1, 4)) {
+		t.Errorf("stored %q", got)
+	}
+}
+
 // lateAnswers is a store whose steps are carried out at once and answered when a test lets them.
 type lateAnswers struct {
 	*hookedStore
