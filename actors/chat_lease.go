@@ -111,12 +111,12 @@ func (c *chat) atLeastHere(left int) int {
 // take makes a queued message one of ours.
 func (c *chat) take(item claimedItem) *save {
 	s := c.saves.find(item.request.Key)
-	switch {
-	case s == nil:
+	if s == nil {
 		s = c.adopted(item.request)
-	case item.request.SentAt < s.request.SentAt: // it was sent again here; or there, after the queue was lost: what was first counts
+	}
+	if first := c.outbox.sentAt(item.request); first < s.request.SentAt { // it was sent again here, or there
 		s.request = proto.CloneOf(s.request)
-		s.request.SentAt = item.request.SentAt
+		s.request.SentAt = first
 	}
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
 	s.reentered = s.reentered || item.request.Reentered
@@ -171,6 +171,9 @@ func (c *chat) feed() {
 		c.takeBack(nil)
 		c.claimWhenSettled()
 		return
+	}
+	if c.outbox.whole { // all that is queued has its time
+		c.outbox.first = nil
 	}
 	next := slices.Clone(c.outbox.next())
 	for i, s := range next {

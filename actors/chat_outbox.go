@@ -29,10 +29,14 @@ func (c *chat) enter(s *save) {
 		c.appendLive(s)
 		return
 	}
-	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
+	c.outbox.left = max(c.outbox.left, 1)                                                                      // what comes later waits behind it
+	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch} // so that new ones wait behind it everywhere
+	if s.reentered {
+		notice.Key, notice.SentAt = s.key, s.request.SentAt
+	}
 	c.step(&messages.AppendRequest{
 		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
-		Notice: wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch}.Encode(), // so that new ones wait behind it everywhere
+		Notice: notice.Encode(),
 	})
 }
 
@@ -216,6 +220,9 @@ func (c *chat) onNotice(n wire.Notice) {
 	if n.Type == wire.TypeOutboxQueued {
 		if c.ready && n.Epoch > c.sequence.epoch { // that instance enters anew what it has; ours belongs among it
 			c.restart(n.Epoch)
+		}
+		if n.SentAt > 0 {
+			c.outbox.sentBefore(n.Key, n.SentAt, time.Now())
 		}
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
 		if c.outbox.whole = false; c.outbox.fence != 0 {

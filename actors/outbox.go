@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"eclipse/actors/messages"
 )
 
 // outbox is what a chat knows of its queue of accepted messages. It is plain data: the chat tells it what the store
@@ -25,6 +27,8 @@ type outbox struct {
 	again    bool            // claim once more when it is back
 	asked    uint64          // the lease that was held when it was asked for
 	since    map[string]bool // those that have left since, which its answer may still list
+
+	first map[string]int64 // when those that other instances enter again were sent, Unix ms, while the queue settles
 }
 
 // feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
@@ -32,6 +36,7 @@ type outbox struct {
 const (
 	feedWindow = 32
 	claimMax   = 256
+	maxFirst   = 4 * claimMax
 )
 
 // hold adds a message that has entered under our lease. It returns false when the queue has others that are not known
@@ -52,6 +57,28 @@ func (o *outbox) hold(s *save) bool {
 		o.held = append(o.held, s)
 	}
 	return o.whole
+}
+
+// sentBefore notes when a message was sent that another instance enters again: its sender may have sent it once more
+// meanwhile, over an instance that lets it in with that later time.
+func (o *outbox) sentBefore(key string, at int64, now time.Time) {
+	if !now.Before(o.settles) || len(o.first) >= maxFirst {
+		return
+	}
+	if o.first == nil {
+		o.first = make(map[string]int64)
+	}
+	if known, ok := o.first[key]; !ok || at < known {
+		o.first[key] = at
+	}
+}
+
+// sentAt is when a queued message was sent for the first time, as far as is known.
+func (o *outbox) sentAt(r *messages.PersistRequest) int64 {
+	if at, known := o.first[r.Key]; known {
+		return min(at, r.SentAt)
+	}
+	return r.SentAt
 }
 
 // ask notes that the queue is asked for.

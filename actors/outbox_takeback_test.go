@@ -196,7 +196,7 @@ func TestClaimOfALostQueue(t *testing.T) {
 func TestSentAgainAfterALoss(t *testing.T) {
 	lost, api := newDurable(t), newAPI()
 	log := &swapped{durable: lost}
-	f := startOn(t, outboxConfig(alone), api, lost.Memory, log, log)
+	f := startOn(t, outboxConfig(alone, shortCalls), api, lost.Memory, log, log)
 	f.routed(routeBatch)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.fail = unavailable })
@@ -209,6 +209,34 @@ func TestSentAgainAfterALoss(t *testing.T) {
 	api.set(func() { api.fail = nil })
 	fresh.empty(t, "c1")
 	if got := api.stored(); !slices.Equal(got, numbers(1, 4)) {
+		t.Errorf("stored %q", got)
+	}
+}
+
+// The same where this instance knows of the second sending only: the other tells when it was sent first.
+func TestSentAgainHereAfterALoss(t *testing.T) {
+	lost, api := newDurable(t), newAPI()
+	pass := func(begun time.Time) {
+		eventually(t, "some milliseconds", func() bool { return time.Since(begun) > 20*time.Millisecond })
+	}
+	pass(time.Now()) // epochs go by time
+	fresh := newDurable(t)
+	log := &swapped{durable: lost}
+	f := startOn(t, outboxConfig(alone, shortCalls), api, lost.Memory, log, fresh)
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	ada.accepted(1, 1)
+	begun := time.Now()
+	pass(begun)
+	log.swap(fresh)
+	ada.accepted(2, 2)
+	another := fresh.other(t)
+	another.enters("c1", "ada", "3", "3", begun.Add(10*time.Millisecond).UnixMilli(), true)
+	another.enters("c1", "ada", "2", "2", begun.Add(5*time.Millisecond).UnixMilli(), true)
+	api.set(func() { api.fail = nil })
+	fresh.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, numbers(1, 3)) {
 		t.Errorf("stored %q", got)
 	}
 }

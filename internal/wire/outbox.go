@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,9 +21,10 @@ type Notice struct {
 	Type   string // one of the three
 	Origin string // the instance that says so; "" = the store itself
 	Epoch  string // outbox_queued: of the log beside the queue, "" = not known; a new one says that both were lost
-	Key    string // the others: sender and clientMessageId, as the log and the outbox name the message
+	Key    string // the others, and outbox_queued with SentAt: sender and clientMessageId, as the log and the outbox name the message
 	ID     string // outbox_stored: the message's id
 	Code   Code   // outbox_failed
+	SentAt int64  // outbox_queued: when one that enters anew was sent, Unix ms; 0 = it does not
 }
 
 // Encode makes the payload for the bus; ParsePayload decodes it.
@@ -32,7 +34,11 @@ func (n Notice) Encode() []byte {
 	b = appendGiven(b, "epoch", n.Epoch)
 	b = appendGiven(b, "key", n.Key)
 	b = appendGiven(b, "id", n.ID)
-	return append(appendGiven(b, "code", string(n.Code)), '}')
+	b = appendGiven(b, "code", string(n.Code))
+	if n.SentAt != 0 {
+		b = strconv.AppendInt(append(b, `,"sentAt":`...), n.SentAt, 10)
+	}
+	return append(b, '}')
 }
 
 // parseNotice decodes a payload that is known to be an object of one of the three types.
@@ -44,6 +50,7 @@ func parseNotice(raw []byte) (Notice, bool) {
 		Key    string `json:"key"`
 		ID     string `json:"id"`
 		Code   Code   `json:"code"`
+		SentAt int64  `json:"sentAt"`
 	}
 	if json.Unmarshal(raw, &p) != nil {
 		return Notice{}, false
@@ -56,7 +63,7 @@ func parseNotice(raw []byte) (Notice, bool) {
 		_, known := answers[n.Code]
 		return n, n.Key != "" && known
 	}
-	return n, true
+	return n, (n.SentAt > 0) == (n.Key != "") && n.SentAt >= 0
 }
 
 // Author is who a message is shown to be from.
