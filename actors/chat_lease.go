@@ -80,9 +80,9 @@ func (c *chat) onClaimed(r *claimed) {
 }
 
 // learnFrom takes what a step tells of the queue. One that is older than the lease knows nothing of it, or the lease has
-// gone: a claim tells.
+// gone: a claim tells. Only an empty queue has no lease, when nothing is at hand.
 func (c *chat) learnFrom(r *messages.AppendResult) {
-	if r.Fence < c.outbox.fence {
+	if r.Fence < c.outbox.fence && (r.Left > 0 || len(c.outbox.held) > 0) {
 		c.claim()
 		return
 	}

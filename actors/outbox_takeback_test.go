@@ -287,3 +287,22 @@ func TestStepThatIsOlderThanTheLease(t *testing.T) {
 		t.Errorf("stored %q", got)
 	}
 }
+
+// While all goes well each message takes its two steps, and nobody asks for the queue.
+func TestQuietQueueIsNotClaimed(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	var claims atomic.Int32
+	f := store.hooked(t, api, &hookedStore{claimed: func() { claims.Add(1) }}, live, alone)
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	before := claims.Load()
+	for n := range 20 {
+		id := fmt.Sprint(n)
+		ada.sayID(id, id)
+		ada.hearsAcks(id, "accepted", "stored")
+	}
+	store.empty(t, "c1")
+	if n := claims.Load() - before; n != 0 {
+		t.Errorf("%d claims", n)
+	}
+}
