@@ -167,7 +167,7 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
 // that it has not is taken back first.
 func (c *chat) feed() {
-	if time.Now().Before(c.outbox.settles) {
+	if time.Now().Before(c.outbox.settles) || c.saves.any(isReentering) {
 		c.takeBack(nil)
 		c.claimWhenSettled()
 		return
@@ -201,10 +201,16 @@ func (c *chat) takeBack(before []*save) {
 // isPosted tells whether a message of the queue is on its way to the API.
 func isPosted(s *save) bool { return s.posted && (s.accepted || s.entering) }
 
+// isReentering tells whether a message has yet to enter again: it may come before what has entered.
+func isReentering(s *save) bool { return s.reentered && s.entering }
+
 // claimWhenSettled lists the queue once all that was lost with its predecessor should be in it.
 func (c *chat) claimWhenSettled() {
-	c.claimAt = c.outbox.settles
-	c.wakeIn(time.Until(c.claimAt))
+	now := time.Now()
+	if c.claimAt = c.outbox.settles; !now.Before(c.claimAt) { // some of ours have yet to enter
+		c.claimAt = now.Add(claimRetry)
+	}
+	c.wakeIn(c.claimAt.Sub(now))
 }
 
 // onLeaseLost: unless the lease was won anew meanwhile, another instance has it.

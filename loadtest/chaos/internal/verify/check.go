@@ -72,6 +72,9 @@ func Check(run *Run) *Verdict {
 // turned tells whether a message that comes after a greater number of its sender is out of order. An old client does
 // not wait for answers, so what it sent on different sockets has none.
 func (s *state) turned(m message, after uint32) bool {
+	if s.run.Reposts && len(s.rows[m]) > 1 { // one of its rows has its place, the other comes when it is found
+		return false
+	}
 	return m.number < after && s.sockets[m] == s.sockets[message{m.chat, m.sender, after}]
 }
 
