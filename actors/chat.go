@@ -188,7 +188,7 @@ func (c *chat) welcome(m *member) {
 	if m.replay == nil {
 		m.replay = c.unaskedReplay(m, now)
 	}
-	if m.replay != nil {
+	if m.replay != nil && !m.replay.ahead {
 		c.readFor(m)
 	}
 }

@@ -30,8 +30,11 @@ const maxReplayFailures = 3
 // not load its history again, and skips what it shows.
 func (c *chat) unaskedReplay(m *member, now time.Time) *replay {
 	cfg := &c.router.cfg
-	if m.v1 || !m.primary || cfg.ReplayAge <= 0 || cfg.ReplayMax <= 0 || c.sequence.last == 0 {
+	if m.v1 || !m.primary || cfg.ReplayAge <= 0 || cfg.ReplayMax <= 0 || c.ready && c.sequence.last == 0 {
 		return nil
+	}
+	if !c.ready { // it is greeted before the head is known, and begins its way back with that
+		return &replay{unasked: true, ahead: true}
 	}
 	from := c.sequence.position()
 	from.Offset -= min(from.Offset, uint64(cfg.ReplayMax))
@@ -128,8 +131,14 @@ func (c *chat) onReplayRead(r *messages.ReadResult) {
 // caughtUp goes on with the replays that had to wait for this instance to read the log.
 func (c *chat) caughtUp() {
 	for i := range c.members {
-		if m := &c.members[i]; m.replay != nil && m.replay.ahead {
-			m.replay.ahead = false
+		m := &c.members[i]
+		if m.replay == nil || !m.replay.ahead {
+			continue
+		}
+		if m.replay.ahead = false; m.replay.unasked && m.replay.since.IsZero() {
+			m.replay = c.unaskedReplay(m, time.Now())
+		}
+		if m.replay != nil {
 			c.readFor(m)
 		}
 	}

@@ -158,3 +158,26 @@ func TestReplayBeforeTheHead(t *testing.T) {
 		t.Errorf("resumed: %v", got)
 	}
 }
+
+// An old client that is greeted before the head is known gets what it may have missed once that is.
+func TestOldClientGreetedBeforeTheHead(t *testing.T) {
+	log := newHooked(t)
+	release := make(chan struct{})
+	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
+		<-release
+		return log.Memory.Heads(ctx, ids)
+	}
+	cfg := patient()
+	cfg.WelcomeTimeout, cfg.ReplayAge, cfg.ReplayMax = 50*time.Millisecond, time.Minute, 10
+	f := log.start(t, cfg, newAPI())
+	for _, id := range []string{"a", "b", "c"} {
+		f.logged("c1", id, time.Second)
+	}
+	old := f.connectOnly("c1", "bob", signedIn)
+	old.hears("connected", 1)
+	close(release)
+	old.hears("message", 3)
+	if got := old.contents(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("heard %q", got)
+	}
+}
