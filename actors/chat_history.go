@@ -77,19 +77,21 @@ func (c *chat) onTail(r *messages.ReadResult) {
 		c.history.asking = false
 		return
 	}
-	young := time.Now().Add(-historyBusy)
+	further, young := r.Request.Max > historyTail, time.Now().Add(-historyBusy)
+	old := func(e *messages.Entry) bool {
+		made, known := wire.MadeAt(e.Payload)
+		return !known || made.Before(young)
+	}
 	for i, e := range r.Entries {
 		p, err := wire.ParsePayload(e.Payload, c.id)
 		if err != nil || p.Type != wire.TypeMessage || p.MessageID == "" {
 			continue
 		}
-		made, known := wire.MadeAt(e.Payload)
-		old := !known || made.Before(young)
-		if i == 0 && !old && r.Request.Max == historyTail && r.Request.Offset > 0 {
+		if i == 0 && !further && r.Request.Offset > 0 && !old(e) {
 			c.readTail(readMax)
 			return
 		}
-		if c.history.last == "" || old && r.Request.Max > historyTail {
+		if c.history.last == "" || further && old(e) {
 			c.history.last = p.MessageID
 		}
 		if r.Epoch == c.sequence.epoch && e.Offset <= c.sequence.last {
