@@ -216,17 +216,22 @@ func (a *App) release() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	var errs []error
+	closed := func(part string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("closing %s: %w", part, err))
+		}
+	}
 	if a.gateway != nil {
-		errs = append(errs, a.gateway.Close(ctx))
+		closed("the sockets", a.gateway.Close(ctx))
 	}
 	if a.router != nil {
 		a.router.Close()
 	}
 	if a.standin != nil {
-		errs = append(errs, a.standin.close(ctx))
+		closed("the embedded API", a.standin.close())
 	}
 	if a.store != nil {
-		errs = append(errs, a.store.Close())
+		closed("the log", a.store.Close())
 	}
 	for _, l := range []net.Listener{a.sockets, a.ops} {
 		if l != nil {

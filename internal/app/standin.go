@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -48,8 +47,10 @@ func startStandin(path string, cfg *config.Config, log *slog.Logger) (*standinSe
 
 func (s *standinServer) url() string { return "http://" + s.listener.Addr().String() }
 
-func (s *standinServer) close(ctx context.Context) error {
-	err := s.http.Shutdown(ctx)
+// close comes after the router, its only client, has gone, so no request is waited for. A graceful end would wait 5 s for
+// each connection that the client opened ahead of a request and never used.
+func (s *standinServer) close() error {
+	err := s.http.Close()
 	<-s.done
 	return errors.Join(err, s.api.Close())
 }
