@@ -172,6 +172,9 @@ func (c *chat) feed() {
 		c.claimWhenSettled()
 		return
 	}
+	if c.outbox.late { // a claim is under way
+		return
+	}
 	if c.outbox.whole { // all that is queued has its time
 		c.outbox.first = nil
 	}

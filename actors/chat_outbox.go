@@ -121,6 +121,7 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 		}
 		c.accepted(s)
 	}
+	held := s != nil && c.outbox.hold(s)
 	switch {
 	case c.outbox.fence == 0:
 		if s != nil {
@@ -128,7 +129,7 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 		}
 		c.withdrawAll()
 		c.wakeIn(c.router.cfg.AcceptCheck)
-	case s != nil && c.outbox.hold(s):
+	case held:
 		c.returned(s)
 		c.feed()
 	case s == nil || c.outbox.wanted(): // its senders were answered meanwhile, or there are others in the queue
@@ -223,6 +224,7 @@ func (c *chat) onNotice(n wire.Notice) {
 		}
 		if n.SentAt > 0 {
 			c.outbox.sentBefore(n.Key, n.SentAt, time.Now())
+			c.outbox.enteredLate()
 		}
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
 		if c.outbox.whole = false; c.outbox.fence != 0 {

@@ -28,6 +28,9 @@ type outbox struct {
 	asked    uint64          // the lease that was held when it was asked for
 	since    map[string]bool // those that have left since, which its answer may still list
 
+	late      bool // a message has entered that may come before those at hand: nothing is posted until the queue is listed
+	lateSince bool // since the queue was asked for, so that the answer may lack it
+
 	first map[string]int64 // when those that other instances enter again were sent, Unix ms, while the queue settles
 }
 
@@ -39,16 +42,17 @@ const (
 	maxFirst   = 4 * claimMax
 )
 
-// hold adds a message that has entered under our lease. It returns false when the queue has others that are not known
-// here: then it has to be claimed, so that none overtakes another.
+// hold adds a message that has entered, if that was under our lease. It returns false when the queue has others that are
+// not known here: then it has to be claimed, so that none overtakes another.
 func (o *outbox) hold(s *save) bool {
 	known := len(o.held) + len(o.leaving)
 	switch {
-	case o.fence == 0:
-		return false
 	case slices.Contains(o.held, s):
 		return known == o.left
 	case s.reentered: // its place is among those of other instances
+		o.enteredLate()
+		return false
+	case o.fence == 0:
 		return false
 	case o.left == 1:
 		o.whole = true // it is alone
@@ -81,9 +85,12 @@ func (o *outbox) sentAt(r *messages.PersistRequest) int64 {
 	return r.SentAt
 }
 
+// enteredLate notes that a message has entered whose place is not behind those at hand.
+func (o *outbox) enteredLate() { o.whole, o.late, o.lateSince = false, true, true }
+
 // ask notes that the queue is asked for.
 func (o *outbox) ask() {
-	o.claiming, o.asked, o.moved, o.since, o.again = true, o.fence, false, nil, false
+	o.claiming, o.asked, o.moved, o.since, o.again, o.lateSince = true, o.fence, false, nil, false, false
 }
 
 // listed tells whether an item of a claim's answer is queued still, and is not about to leave.
@@ -97,17 +104,28 @@ func (o *outbox) list(front []*save, left int) (again bool) {
 		again = again || !slices.Contains(front, s)
 	}
 	if slices.ContainsFunc(front, func(s *save) bool { return s.reentered }) {
-		slices.SortStableFunc(front, func(a, b *save) int { return cmp.Compare(a.request.SentAt, b.request.SentAt) })
+		slices.SortStableFunc(front, bySending)
 	}
-	o.held = front
-	again = again || o.moved
+	o.held, o.late = front, o.lateSince
+	again = again || o.moved || o.late
 	o.whole = !again && !o.again && len(o.held)+len(o.leaving) == left
 	return again
 }
 
+// bySending compares when messages were sent; of one millisecond those come first that stood in the queue that was lost.
+func bySending(a, b *save) int {
+	again := func(s *save) int {
+		if s.reentered {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(a.request.SentAt, b.request.SentAt), cmp.Compare(again(a), again(b)))
+}
+
 // wanted tells whether the queue should be listed: it is not known whole and could be, or little of it is at hand.
 func (o *outbox) wanted() bool {
-	return o.fence != 0 && (!o.whole && o.left <= claimMax || o.short())
+	return o.fence != 0 && (o.late || !o.whole && o.left <= claimMax || o.short())
 }
 
 // holds tells whether this instance has to post a message.
@@ -160,6 +178,6 @@ func (o *outbox) drop(key string) {
 // lose gives the lease up and returns what was held under it.
 func (o *outbox) lose() []*save {
 	held := o.held
-	o.fence, o.held, o.whole = 0, nil, false
+	o.fence, o.held, o.whole, o.late = 0, nil, false, false
 	return held
 }

@@ -83,6 +83,10 @@ func TestReenteredMessagesGoByTheirTime(t *testing.T) {
 	if o.list(front, 3); !slices.Equal(keysOf(o.next()), []string{"b", "c", "a"}) {
 		t.Errorf("next %v", keysOf(o.next()))
 	}
+	front[0].request.SentAt = 30 // b came into the new queue in the millisecond in which a was sent
+	if o.list(front, 3); !slices.Equal(keysOf(o.next()), []string{"c", "a", "b"}) {
+		t.Errorf("next %v of one millisecond", keysOf(o.next()))
+	}
 	again := queuedSave("d")
 	if again.reentered, o.left = true, 4; o.hold(again) {
 		t.Error("one that was entered again is held behind all others")

@@ -12,9 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/proto"
 
-	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/wire"
 )
@@ -288,50 +286,6 @@ func TestStepThatIsOlderThanTheLease(t *testing.T) {
 	if got := api.stored(); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("stored %q", got)
 	}
-}
-
-// slowSwapped is a store that is lost, and on which a test holds steps up.
-type slowSwapped struct {
-	*swapped
-	appending func([]chatlog.Append)
-}
-
-func (s *slowSwapped) Append(ctx context.Context, items []chatlog.Append) []chatlog.Appended {
-	s.appending(items)
-	return s.swapped.Append(ctx, items)
-}
-
-// What enters again more slowly than the others wait is waited for where it is known.
-func TestSlowToEnterAgain(t *testing.T) {
-	lost, api := newDurable(t), newAPI()
-	log := &swapped{durable: lost}
-	gate := make(chan struct{})
-	slow := &slowSwapped{log, func(items []chatlog.Append) {
-		var r messages.PersistRequest
-		if items[0].Queue != nil && proto.Unmarshal(items[0].Queue.Data, &r) == nil && r.Reentered {
-			<-gate
-		}
-	}}
-	f := startOn(t, outboxConfig(alone), api, lost.Memory, slow, log)
-	f.routed(routeBatch)
-	ada := f.connect("c1", "ada", signedIn, part2)
-	api.set(func() { api.fail = unavailable })
-	ada.accepted(1, 3)
-	fresh := newDurable(t)
-	log.swap(fresh)
-	begun := time.Now()
-	ada.accepted(4, 4)
-	api.set(func() { api.fail = nil })
-	eventually(t, "the others would have come", func() bool { return time.Since(begun) > 3*shortLease })
-	if got := api.stored(); len(got) != 0 {
-		t.Errorf("stored %q before the rest has entered again", got)
-	}
-	close(gate)
-	eventually(t, "all are stored", func() bool { return len(api.stored()) == 4 })
-	if got := api.stored(); !slices.Equal(got, numbers(1, 4)) {
-		t.Errorf("stored %q", got)
-	}
-	fresh.empty(t, "c1")
 }
 
 // While all goes well each message takes its two steps, and nobody asks for the queue.
