@@ -71,7 +71,8 @@ func (b *bridge) onHeard(h *heard) {
 		return
 	}
 	l := b.laneOf(h.chatID)
-	switch at, sealed := wire.SealedPosition(h.payload); {
+	at, sealed := wire.SealedPosition(h.payload)
+	switch {
 	case sealed && l.echoed(h): // its answer comes, and tells the chat the same
 		return
 	case sealed && sub.own(at), !sealed && wire.OriginIs(h.payload, b.router.cfg.Instance):
@@ -79,6 +80,7 @@ func (b *bridge) onHeard(h *heard) {
 		return
 	}
 	sub.foreign(b.heardAt)
+	sub.epoch = max(sub.epoch, at.Epoch, wire.NoticeEpoch(h.payload))
 	b.passEchoes(l, h.chatID) // without them this would come past a hole
 	b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
 }
@@ -194,6 +196,7 @@ func (b *bridge) onSubscribed(d *subscribedDone) {
 	default:
 		for i, chatID := range d.add {
 			if sub := b.subs.confirm(chatID); sub != nil {
+				b.subs.epoch(chatID, d.heads[i].Epoch)
 				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued, subscribed: true})
 			}
 		}
@@ -267,6 +270,7 @@ func (b *bridge) onHeads(d *headsDone) {
 	}
 	for i, chatID := range d.chatIDs {
 		if sub := b.subs.chats[chatID]; sub != nil { // the chat knows best whether it is behind
+			b.subs.epoch(chatID, d.heads[i].Epoch)
 			b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued})
 		}
 	}

@@ -149,13 +149,17 @@ func (b *bridge) onLaneDone(d *laneDone) {
 	batch := l.inFlight
 	errs := make([]error, len(batch))
 	for i := range batch {
-		errs[i] = d.answers[i].err
+		if errs[i] = d.answers[i].err; errs[i] == nil && b.logAgain(&batch[i], &d.answers[i].appended) {
+			errs[i] = errAgain
+		}
 	}
 	b.router.setLogUp(l.done(errs, time.Now()))
 	for i, op := range batch {
 		switch a := &d.answers[i]; {
-		case a.err != nil:
-			b.router.metrics.Append(metrics.AppendError)
+		case errs[i] != nil:
+			if a.err != nil {
+				b.router.metrics.Append(metrics.AppendError)
+			}
 			b.passEchoes(l, op.chatID())
 			if !op.cancelled {
 				continue
@@ -175,6 +179,26 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		b.router.alarm.after(wait, b.self)
 	}
 	b.runLane(d.lane)
+}
+
+// logAgain tells whether a step is to be carried out again, before anything that its chat has asked for since: what was
+// done stands in a log that has ended, or nothing was done, since it takes a message out whose lease has gone. Then the
+// event is logged by itself.
+func (b *bridge) logAgain(op *logOp, a *chatlog.Appended) bool {
+	r, fenced := op.append, errors.Is(a.Err, chatlog.ErrFenced)
+	if r == nil || len(r.Body) == 0 && r.Queue == nil || errors.Is(a.Err, chatlog.ErrFull) {
+		return false
+	}
+	sub := b.subs.chats[r.ChatId]
+	if ended := sub != nil && a.Position.Epoch < sub.epoch; !fenced && !ended {
+		return false
+	}
+	b.router.metrics.Append(metrics.AppendAgain)
+	if r.Done != nil {
+		op.from.post(&messages.AppendResult{Request: r, Epoch: a.Position.Epoch, Fenced: fenced, Again: true}, b.mailbox.runner)
+		op.append = &messages.AppendRequest{ChatId: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body}
+	}
+	return true
 }
 
 // passEchoes gives a chat the entries of its own that were heard and not answered.
@@ -278,6 +302,7 @@ func (b *bridge) read(ctx context.Context, r read) *readDone {
 
 func (b *bridge) onReadDone(d *readDone) {
 	b.reads.ended()
+	b.subs.epoch(d.read.request.ChatId, d.page.Head.Epoch)
 	result := &messages.ReadResult{Request: d.read.request, Failed: d.err != nil, Gap: d.page.Gap, Epoch: d.page.Head.Epoch, Head: d.page.Head.Offset}
 	for _, e := range d.page.Entries {
 		result.Entries = append(result.Entries, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload})

@@ -43,15 +43,16 @@ func (c *chat) onStep(r *messages.AppendResult) {
 		c.restart(r.Epoch)
 	}
 	c.outbox.moved = c.outbox.moved || r.Request.Queue != nil || r.Request.Done != nil
-	fenced := r.Request.Done != nil && !c.onLeft(r)
+	if r.Request.Done != nil {
+		c.onLeft(r)
+	}
 	p := c.appends.find(r.Request.Key)
 	switch {
 	case len(r.Request.Body) == 0:
 	case p == nil:
 		return
-	case fenced: // it is stored all the same, and may be shown
+	case r.Again: // it is stored, and may be shown, whatever became of the queue
 		p.done, p.notice = nil, nil
-		c.send(p)
 	case r.Full:
 		c.appends.remove(p)
 		c.router.underway.Add(-1)
@@ -82,14 +83,9 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 			key, id = first.Key, first.MessageID
 		}
 	}
-	_, delivered := c.recent.get(key)
 	switch {
 	case !c.ready && r.Repeat: // its place may be before ours: the head will tell
 		c.early = append(c.early, r)
-		return
-	case c.ready && at.Epoch < c.sequence.epoch && !delivered: // logged in an epoch that has ended: nobody will hear of it
-		p.done, p.notice = nil, nil
-		c.send(p)
 		return
 	case !c.ready:
 		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})

@@ -189,9 +189,9 @@ func (c *chat) onRefused(s *save, e *wire.Error, reason string) {
 	c.fail(s, e)
 }
 
-// onLeft takes the answer to a step that takes a message out. It returns false when nothing was done, since another
-// instance holds the lease by now and answers for the message.
-func (c *chat) onLeft(r *messages.AppendResult) bool {
+// onLeft takes the answer to a step that takes a message out. A fenced one did nothing, since another instance holds the
+// lease by now and answers for the message.
+func (c *chat) onLeft(r *messages.AppendResult) {
 	key := r.Request.Done.Key
 	c.outbox.gone(key, !r.Fenced)
 	if r.Fenced {
@@ -200,9 +200,11 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 			c.withdraw(s)
 		}
 		c.lose()
-		return false
+		return
 	}
-	c.learnFrom(r)
+	if r.Epoch >= c.sequence.epoch { // else of a queue that was lost with its log
+		c.learnFrom(r)
+	}
 	if s := c.saves.find(key); s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
 		c.finish(s, s.request.Id, s.at)
 	}
@@ -210,7 +212,6 @@ func (c *chat) onLeft(r *messages.AppendResult) bool {
 		c.claim()
 	}
 	c.feed()
-	return true
 }
 
 // onNotice learns what became of a message at another instance.

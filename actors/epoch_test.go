@@ -144,36 +144,51 @@ func TestPageOfAnEndedEpochIsDiscarded(t *testing.T) {
 
 func entryName(epoch string, offset uint64) string { return fmt.Sprintf("%s%d", epoch[:1], offset) }
 
-// An event logged in an epoch that has ended is logged again in the one that counts.
+// An event logged in an epoch that has ended is logged again in the one that counts, before what came behind it.
 func TestAppendOfAnEndedEpochIsRepeated(t *testing.T) {
 	log := newHooked(t)
 	now, next := epochs(t, log.Memory)
 	var calls atomic.Int32
 	asked, release := make(chan struct{}), make(chan struct{})
-	log.append = func(_ context.Context, items []chatlog.Append) []chatlog.Appended {
-		at := chatlog.Position{Epoch: next, Offset: 2}
-		if calls.Add(1) == 1 {
+	offset := uint64(1)
+	log.append = func(_ context.Context, items []chatlog.Append) (out []chatlog.Appended) {
+		first := calls.Add(1) == 1
+		if first {
 			close(asked)
 			<-release
-			at = chatlog.Position{Epoch: now, Offset: 1}
 		}
-		return []chatlog.Appended{{Position: at, Payload: chatlog.Seal(items[0].Body, at)}}
+		for _, item := range items {
+			at := chatlog.Position{Epoch: now, Offset: 1}
+			if !first {
+				offset++
+				at = chatlog.Position{Epoch: next, Offset: offset}
+			}
+			out = append(out, chatlog.Appended{Position: at, Payload: chatlog.Seal(item.Body, at)})
+		}
+		return out
 	}
 	log.read = func(_ context.Context, after chatlog.Position) (chatlog.Page, error) {
 		return chatlog.Page{Head: chatlog.Position{Epoch: next, Offset: 1}, Entries: entries(next, after.Offset+1, 1)}, nil
 	}
 	f := log.start(t, patient(), newAPI())
+	f.routed(routeBatch)
 	c := f.connect("c1", "u1", signedIn, part2)
 	c.sayID("mine", "id-1")
 	<-asked
-	f.send(f.chatPID("c1"), payloadMessage(entry(next, 1).Payload))
-	c.hears("message", 1)
-	close(release)
-	c.hears("ack", 1)
-	if a := c.of("ack")[0]; a["epoch"] != next || a["offset"] != 2.0 {
-		t.Errorf("ack %v", a)
+	if err := log.Memory.Handle().Publish(context.Background(), []chatlog.Publication{{ChatID: "c1", Payload: entry(next, 1).Payload}}); err != nil {
+		t.Fatal(err)
 	}
-	if got := c.contents(); !slices.Equal(got, []string{"f1", "mine"}) || calls.Load() != 2 {
+	c.hears("message", 1)
+	c.sayID("next", "id-2")
+	eventually(t, "the next one waits for the log", func() bool { return f.logging.Load() == 2 })
+	close(release)
+	c.hears("ack", 2)
+	for i, a := range c.of("ack") {
+		if a["epoch"] != next || a["offset"] != float64(2+i) {
+			t.Errorf("ack %v", a)
+		}
+	}
+	if got := c.contents(); !slices.Equal(got, []string{"f1", "mine", "next"}) || calls.Load() != 2 {
 		t.Errorf("delivered %v after %d appends", got, calls.Load())
 	}
 }

@@ -148,6 +148,9 @@ func (l *lane) takeEchoes(chatID string) (taken []*heard) {
 	return taken
 }
 
+// errAgain stands for an operation that has to be carried out again although the log has answered.
+var errAgain = errors.New("to be carried out again")
+
 // done takes the errors of the batch in flight, one per operation, and puts what failed back in front. A log that
 // answered nothing is left alone for a while; after a partial failure only the chats concerned wait. It returns whether
 // the log answered at all.
@@ -155,7 +158,7 @@ func (l *lane) done(errs []error, now time.Time) (answered bool) {
 	batch := l.inFlight
 	l.inFlight = nil
 	for i := range batch {
-		answered = answered || errs[i] == nil || errors.Is(errs[i], chatlog.ErrRefused)
+		answered = answered || errs[i] == nil || errors.Is(errs[i], chatlog.ErrRefused) || errors.Is(errs[i], errAgain)
 	}
 	var again []logOp
 	held := make(map[string]bool)

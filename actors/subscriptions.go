@@ -22,6 +22,7 @@ type subscription struct {
 	audience  *audience // the chat's
 	foreignAt time.Time // when something was last heard that this instance did not send
 	confirmed bool
+	epoch     string // of the log, as far as the chat has been told
 	ownEpoch  string // appends of our own without a gap, in one epoch: their echoes are dropped
 	ownFirst  uint64
 	ownLast   uint64
@@ -131,8 +132,16 @@ func (s *subscriptions) confirmed() (chatIDs []string) {
 	return chatIDs
 }
 
+// epoch notes what a chat is told of its log.
+func (s *subscriptions) epoch(chatID, epoch string) {
+	if sub := s.chats[chatID]; sub != nil {
+		sub.epoch = max(sub.epoch, epoch)
+	}
+}
+
 // appended notes an append of our own.
 func (s *subscription) appended(p wire.Position) {
+	s.epoch = max(s.epoch, p.Epoch)
 	switch {
 	case p.Epoch < s.ownEpoch || p.Epoch == s.ownEpoch && p.Offset <= s.ownLast:
 	case p.Epoch == s.ownEpoch && p.Offset == s.ownLast+1:

@@ -999,6 +999,7 @@ type AppendResult struct {
 	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`        // nothing was done: another instance holds the lease
 	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`           // nothing was done: the chat's outbox is full
 	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"` // nothing was done: the chat has taken it back
+	Again         bool                   `protobuf:"varint,12,opt,name=again,proto3" json:"again,omitempty"`         // the event is logged again, without the rest of the step: the log has ended that had it, or fenced
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1106,6 +1107,13 @@ func (x *AppendResult) GetFull() bool {
 func (x *AppendResult) GetCancelled() bool {
 	if x != nil {
 		return x.Cancelled
+	}
+	return false
+}
+
+func (x *AppendResult) GetAgain() bool {
+	if x != nil {
+		return x.Again
 	}
 	return false
 }
@@ -1541,7 +1549,7 @@ const file_messages_proto_rawDesc = "" +
 	"OutboxDone\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xac\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xc2\x02\n" +
 	"\fAppendResult\x120\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.eclipse.AppendRequestR\arequest\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1554,7 +1562,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x06fenced\x18\t \x01(\bR\x06fenced\x12\x12\n" +
 	"\x04full\x18\n" +
 	" \x01(\bR\x04full\x12\x1c\n" +
-	"\tcancelled\x18\v \x01(\bR\tcancelled\"\xc5\x01\n" +
+	"\tcancelled\x18\v \x01(\bR\tcancelled\x12\x14\n" +
+	"\x05again\x18\f \x01(\bR\x05again\"\xc5\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +

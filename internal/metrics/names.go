@@ -142,9 +142,10 @@ const (
 	AppendNew    AppendOutcome = iota // logged and published
 	AppendRepeat                      // the event was logged before
 	AppendError                       // refused, or the outcome is unknown
+	AppendAgain                       // fenced, or in a log that has ended: it is logged again
 )
 
-var appendNames = []string{AppendNew: "new", AppendRepeat: "repeat", AppendError: "error"}
+var appendNames = []string{AppendNew: "new", AppendRepeat: "repeat", AppendError: "error", AppendAgain: "again"}
 
 // Link is one of the two kinds of Redis connection.
 type Link uint8

@@ -66,6 +66,16 @@ func parseNotice(raw []byte) (Notice, bool) {
 	return n, (n.SentAt > 0) == (n.Key != "") && n.SentAt >= 0
 }
 
+// NoticeEpoch is the epoch that a notice of a queued message tells, "" in any other payload. It is as exact as the encoder
+// here: another order of the fields is not found.
+func NoticeEpoch(raw []byte) string {
+	if !bytes.HasPrefix(raw, []byte(`{"type":"`+TypeOutboxQueued+`"`)) {
+		return ""
+	}
+	n, _ := parseNotice(raw)
+	return n.Epoch
+}
+
 // Author is who a message is shown to be from.
 type Author struct {
 	ID, Name, Email, Avatar string // "" is shown as null

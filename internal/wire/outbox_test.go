@@ -19,6 +19,14 @@ func TestNotices(t *testing.T) {
 		if err != nil || !p.Ephemeral || p.Notice != n || p.Body != nil {
 			t.Errorf("%s: got %+v, %v", n.Encode(), p, err)
 		}
+		if got := NoticeEpoch(n.Encode()); got != n.Epoch {
+			t.Errorf("%s: the epoch %q", n.Encode(), got)
+		}
+	}
+	for _, other := range []string{"", `{}`, `{"type":"typing","epoch":"e"}`, `{"type":"outbox_queued","epoch":7}`} {
+		if got := NoticeEpoch([]byte(other)); got != "" {
+			t.Errorf("%s: the epoch %q", other, got)
+		}
 	}
 	for _, bad := range []string{
 		`{"type":"outbox_stored"}`, `{"type":"outbox_stored","key":"k"}`, `{"type":"outbox_stored","id":"i"}`,
