@@ -170,23 +170,18 @@ func TestOldAPICallUnderWayAtAWipe(t *testing.T) {
 
 // A claim that finds the queue empty says that it was lost, not that what was accepted here is stored: nothing passes it.
 func TestClaimOfALostQueue(t *testing.T) {
-	lost, api := newDurable(t), newAPI()
-	log := &swapped{durable: lost}
-	f := startOn(t, outboxConfig(alone), api, lost.Memory, log, log)
-	f.routed(routeBatch)
-	ada := f.connect("c1", "ada", signedIn, part2)
-	api.set(func() { api.fail = unavailable })
+	log := &swapped{}
+	f, ada := log.lossy(t, alone)
 	ada.accepted(1, 5)
-	fresh := newDurable(t)
-	log.swap(fresh)
+	fresh := log.lose(t)
 	f.send(f.chatPID("c1"), &adopt{})
 	eventually(t, "the lease is known to be lost", func() bool { return f.leases() == 0 }) // the claim is answered sooner
 	f.chatPID("c1")
-	api.set(func() { api.fail = nil })
+	f.api.set(func() { f.api.fail = nil })
 	ada.sayID("6", "6")
 	ada.hearsAcks("6", "accepted", "stored")
 	fresh.empty(t, "c1")
-	if got := api.stored(); !slices.Equal(got, numbers(1, 6)) {
+	if got := f.api.stored(); !slices.Equal(got, numbers(1, 6)) {
 		t.Errorf("stored %q", got)
 	}
 }
@@ -194,21 +189,17 @@ func TestClaimOfALostQueue(t *testing.T) {
 // A message that was sent again over another instance, after the queue was lost and before this one entered it again,
 // keeps the time at which it was sent first, and so its place among its sender's.
 func TestSentAgainAfterALoss(t *testing.T) {
-	lost, api := newDurable(t), newAPI()
-	log := &swapped{durable: lost}
-	f := startOn(t, outboxConfig(alone, shortCalls), api, lost.Memory, log, log)
-	f.routed(routeBatch)
-	ada := f.connect("c1", "ada", signedIn, part2)
-	api.set(func() { api.fail = unavailable })
+	log := &swapped{}
+	f, ada := log.lossy(t, alone, shortCalls)
 	ada.accepted(1, 3)
 	fresh := newDurable(t)
 	another := fresh.other(t)
 	another.enters("c1", "ada", "2", "2", time.Now().Add(time.Minute).UnixMilli(), false)
 	log.swap(fresh)
 	ada.accepted(4, 4)
-	api.set(func() { api.fail = nil })
+	f.api.set(func() { f.api.fail = nil })
 	fresh.empty(t, "c1")
-	if got := api.stored(); !slices.Equal(got, numbers(1, 4)) {
+	if got := f.api.stored(); !slices.Equal(got, numbers(1, 4)) {
 		t.Errorf("stored %q", got)
 	}
 }
