@@ -15,10 +15,10 @@ import (
 //
 // Its life: the root spawns it for the first member, or to post what another instance left in its outbox; it has the
 // bridge subscribe to its channel and learns the log's head; members join and leave; messages are stored (chat_send.go,
-// or chat_live.go where they are shown first), wait in the outbox while they cannot be (chat_outbox.go, chat_lease.go),
-// are logged and delivered in order (chat_deliver.go); typing, presence and read marks pass by (chat_presence.go). When
-// the last member has left and nothing is under way it lingers, then asks the root to retire it, and its subscription
-// goes with it.
+// or chat_live.go where they are shown first), wait in the outbox while they cannot be (chat_outbox.go), from where the
+// holder of its lease (chat_lease.go) posts them (chat_feed.go), are logged (chat_log.go) and delivered in order
+// (chat_deliver.go); typing, presence and read marks pass by (chat_presence.go). When the last member has left and
+// nothing is under way it lingers, then asks the root to retire it, and its subscription goes with it.
 type chat struct {
 	mailbox mailbox
 
