@@ -52,7 +52,7 @@ func (p *play) settle(ctx context.Context) {
 	}
 	p.say("everything has its answer")
 	p.still(ctx)
-	if (p.options.History || !p.options.Schedule.Old) && !p.forgotten() && !p.wait(ctx, reconciled, func() bool { return p.door.Unseen(p.world.API) == 0 }) {
+	if (p.options.History || !p.options.Schedule.Old) && !p.wait(ctx, reconciled, func() bool { return p.door.Unseen(p.world.API) == 0 }) {
 		p.say("%v later %d rows were shown to nobody", reconciled, p.door.Unseen(p.world.API))
 	}
 	if !p.wait(ctx, headTime, p.level) {
