@@ -23,6 +23,7 @@ type pendingAppend struct {
 	id      string // the message's id
 
 	queue    *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
+	epoch    string                   // of the log that its step is for, which has what was entered before it
 	stored   bool                     // but the API has it by now
 	regained bool                     // the API had it and the log, as far as is known, had not
 	done     *messages.OutboxDone     // it leaves the outbox in the same step

@@ -176,7 +176,7 @@ func (b *bridge) Receive(ctx actor.Context) {
 	case *cancel:
 		b.onCancel(m)
 	case *claim:
-		b.claims.push(claimOf{chatID: m.chatID, from: ctx.Sender()})
+		b.claims.push(claimOf{chatID: m.chatID, all: m.all, from: ctx.Sender()})
 		b.runClaims()
 	case *claimDone:
 		b.onClaimDone(m)

@@ -120,7 +120,7 @@ func (b *bridge) appendAll(ctx context.Context, batch []logOp, indexes []int, an
 	}
 	for i, a := range b.router.deps.Log.Append(ctx, items) {
 		answers[indexes[i]] = logAnswer{appended: a, err: a.Err}
-		if errors.Is(a.Err, chatlog.ErrFenced) || errors.Is(a.Err, chatlog.ErrFull) { // answers, not failures
+		if errors.Is(a.Err, chatlog.ErrFenced) || errors.Is(a.Err, chatlog.ErrFull) || errors.Is(a.Err, chatlog.ErrEpoch) { // answers, not failures
 			answers[indexes[i]].err = nil
 		}
 	}
@@ -181,16 +181,27 @@ func (b *bridge) onLaneDone(d *laneDone) {
 	b.runLane(d.lane)
 }
 
-// logAgain tells whether a step is to be carried out again, before anything that its chat has asked for since: what was
-// done stands in a log that has ended, or nothing was done, since it takes a message out whose lease has gone. Then the
-// event is logged by itself.
+// logAgain tells whether a step is to be carried out again, before the batches that come: what was done stands in a log
+// that has ended, or nothing was done, since it takes a message out whose lease has gone. Then the event is logged by
+// itself. Once is enough: a log that is of an ended epoch again has gone back to it, as from a backup.
 func (b *bridge) logAgain(op *logOp, a *chatlog.Appended) bool {
-	r, fenced := op.append, errors.Is(a.Err, chatlog.ErrFenced)
-	if r == nil || len(r.Body) == 0 && r.Queue == nil || errors.Is(a.Err, chatlog.ErrFull) {
+	r, sub := op.append, (*subscription)(nil)
+	if r != nil {
+		sub = b.subs.chats[r.ChatId]
+	}
+	if sub == nil || op.again || op.cancelled || len(r.Body) == 0 && r.Queue == nil || errors.Is(a.Err, chatlog.ErrFull) {
 		return false
 	}
-	sub := b.subs.chats[r.ChatId]
-	if ended := sub != nil && a.Position.Epoch < sub.epoch; !fenced && !ended {
+	fenced, ended := errors.Is(a.Err, chatlog.ErrFenced), a.Position.Epoch < sub.epoch
+	switch {
+	case fenced && r.Done.Reason != "": // another instance says what becomes of it
+		return false
+	case !fenced && ended && r.Epoch != "":
+		if r.Epoch < sub.epoch { // its chat enters it again, behind what comes before it
+			a.Err, a.Position.Epoch = chatlog.ErrEpoch, sub.epoch
+		}
+		return false
+	case !fenced && !ended:
 		return false
 	}
 	b.router.metrics.Append(metrics.AppendAgain)
@@ -198,6 +209,7 @@ func (b *bridge) logAgain(op *logOp, a *chatlog.Appended) bool {
 		op.from.post(&messages.AppendResult{Request: r, Epoch: a.Position.Epoch, Fenced: fenced, Again: true}, b.mailbox.runner)
 		op.append = &messages.AppendRequest{ChatId: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body}
 	}
+	op.again = true
 	return true
 }
 
@@ -214,6 +226,9 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	outcome := metrics.AppendNew
 	if a.Repeat {
 		outcome = metrics.AppendRepeat
+	} else if anew := errors.Is(a.Err, chatlog.ErrEpoch); anew {
+		outcome = metrics.AppendAgain
+		b.subs.epoch(op.append.ChatId, a.Position.Epoch)
 	} else if sub := b.subs.chats[op.append.ChatId]; sub != nil && a.Position.Offset > 0 {
 		sub.appended(wire.Position(a.Position))
 	}
@@ -226,7 +241,7 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	op.from.post(&messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,
 		Queued: a.Outbox.Queued, Fence: a.Outbox.Fence, Left: uint32(a.Outbox.Left),
-		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull),
+		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull), Anew: errors.Is(a.Err, chatlog.ErrEpoch),
 	}, b.mailbox.runner)
 }
 
@@ -302,7 +317,9 @@ func (b *bridge) read(ctx context.Context, r read) *readDone {
 
 func (b *bridge) onReadDone(d *readDone) {
 	b.reads.ended()
-	b.subs.epoch(d.read.request.ChatId, d.page.Head.Epoch)
+	if r := d.read.request; r.UnnamedFor == "" && !r.Reconcile && r.Connection == 0 { // else the chat takes no notice of it
+		b.subs.epoch(r.ChatId, d.page.Head.Epoch)
+	}
 	result := &messages.ReadResult{Request: d.read.request, Failed: d.err != nil, Gap: d.page.Gap, Epoch: d.page.Head.Epoch, Head: d.page.Head.Offset}
 	for _, e := range d.page.Entries {
 		result.Entries = append(result.Entries, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload})

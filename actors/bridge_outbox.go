@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -23,6 +24,7 @@ const (
 type (
 	claimOf struct {
 		chatID string
+		all    bool
 		from   *actor.PID
 		since  time.Time
 	}
@@ -44,7 +46,7 @@ type (
 
 // step is what the log is asked to do.
 func step(r *messages.AppendRequest) chatlog.Append {
-	a := chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body, Notice: r.Notice}
+	a := chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body, Notice: r.Notice, Epoch: r.Epoch}
 	if r.Queue != nil {
 		data, _ := proto.Marshal(r.Queue) // fails for invalid UTF-8 only, which no decoder lets in
 		a.Queue = &chatlog.Item{Name: r.Queue.Key, Data: data}
@@ -97,19 +99,31 @@ func (b *bridge) runClaims() {
 		b.router.outside(b.self, func() any {
 			ctx, cancel := b.call()
 			defer cancel()
-			return &claimDone{of, b.claim(ctx, of.chatID)}
+			return &claimDone{of, b.claim(ctx, of.chatID, of.all)}
 		}, func(error) any { return &claimDone{of, &claimed{failed: true}} })
 	}
 }
 
-// claim runs outside of Receive.
-func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
+// claim runs outside of Receive. What was entered again goes by the time at which it was sent, so all is listed then.
+func (b *bridge) claim(ctx context.Context, chatID string, all bool) *claimed {
 	c, err := b.router.deps.Outbox.Claim(ctx, chatID, 0, claimMax)
 	if err != nil {
 		return &claimed{failed: true}
 	}
 	result := &claimed{fence: c.Fence, left: c.Left}
-	for _, item := range c.Items {
+	b.addItems(result, chatID, c.Items)
+	all = all || slices.ContainsFunc(result.items, func(i claimedItem) bool { return i.request.Reentered })
+	for all && len(c.Items) == claimMax {
+		if c, err = b.router.deps.Outbox.Claim(ctx, chatID, c.Items[claimMax-1].Seq, claimMax); err != nil || c.Fence != result.fence {
+			return &claimed{failed: true}
+		}
+		b.addItems(result, chatID, c.Items)
+	}
+	return result
+}
+
+func (b *bridge) addItems(result *claimed, chatID string, items []chatlog.Queued) {
+	for _, item := range items {
 		r := &messages.PersistRequest{}
 		if err := proto.Unmarshal(item.Data, r); err != nil || r.ChatId != chatID || r.Key != item.Name {
 			b.router.metrics.OutboxUnreadable.Inc()
@@ -118,7 +132,6 @@ func (b *bridge) claim(ctx context.Context, chatID string) *claimed {
 		}
 		result.items = append(result.items, claimedItem{request: r, logged: wire.Position(item.Logged)})
 	}
-	return result
 }
 
 func (b *bridge) onClaimDone(d *claimDone) {

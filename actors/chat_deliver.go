@@ -22,7 +22,12 @@ func (c *chat) begins(at wire.Position) {
 	early := c.early
 	c.early = nil
 	for _, r := range early {
-		if p := c.appends.find(r.Request.Key); p != nil {
+		switch p := c.appends.find(r.Request.Key); {
+		case p == nil:
+		case r.Epoch < at.Epoch: // logged in an epoch that has ended
+			p.done, p.notice = nil, nil
+			c.send(p)
+		default:
 			c.onAppended(r, p)
 		}
 	}
@@ -118,6 +123,7 @@ func (c *chat) restart(epoch string) {
 	c.read.forgetOffsets()
 	c.noticeLoss()
 	c.enterAnew()
+	c.sendAnew()
 	c.readLog()
 }
 
@@ -229,13 +235,15 @@ func (c *chat) onRead(r *messages.ReadResult) {
 	}
 	c.reading = false
 	if r.Failed {
-		c.readAt = time.Now().Add(readRetry)
-		c.wakeIn(readRetry)
+		c.readAgain()
 		return
 	}
 	switch {
-	case r.Request.Epoch != c.sequence.epoch || r.Epoch < c.sequence.epoch: // asked in an epoch that has ended
+	case r.Request.Epoch != c.sequence.epoch: // asked in an epoch that has ended
 		c.readLog()
+		return
+	case r.Epoch < c.sequence.epoch: // it has gone back to one
+		c.readAgain()
 		return
 	case r.Epoch > c.sequence.epoch:
 		c.restart(r.Epoch)
@@ -267,6 +275,12 @@ func (c *chat) skip(r *messages.ReadResult) {
 			c.deliver(c.sequence.last, "", payload)
 		}
 	}
+}
+
+// readAgain has what could not be read tried again after a while.
+func (c *chat) readAgain() {
+	c.readAt = time.Now().Add(readRetry)
+	c.wakeIn(readRetry)
 }
 
 func (c *chat) retryRead(now time.Time) {

@@ -71,12 +71,9 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
 // that it has not is taken back first.
 func (c *chat) feed() {
-	if time.Now().Before(c.outbox.settles) || c.saves.any(isReentering) {
+	if time.Now().Before(c.outbox.settles) || c.saves.any(isReentering) || c.outbox.late {
 		c.takeBack(nil)
 		c.claimWhenSettled()
-		return
-	}
-	if c.outbox.late { // a claim is under way
 		return
 	}
 	if c.outbox.whole { // all that is queued has its time
@@ -107,6 +104,9 @@ func (c *chat) takeBack(before []*save) {
 
 // isPosted tells whether a message of the queue is on its way to the API.
 func isPosted(s *save) bool { return s.posted && (s.accepted || s.entering) }
+
+// isReentered tells whether a message stood in an outbox that was lost.
+func isReentered(s *save) bool { return s.reentered }
 
 // isReentering tells whether a message has yet to enter again: it may come before what has entered.
 func isReentering(s *save) bool { return s.reentered && s.entering }

@@ -16,8 +16,11 @@ type (
 	adopt struct{}
 	// leaseLost: the lease could not be renewed.
 	leaseLost struct{ fence uint64 }
-	// claim asks for the chat's lease and the front of its queue; answered by claimed.
-	claim   struct{ chatID string }
+	// claim asks for the chat's lease and the front of its queue, or all of it; answered by claimed.
+	claim struct {
+		chatID string
+		all    bool
+	}
 	claimed struct {
 		failed bool
 		fence  uint64
@@ -38,9 +41,10 @@ func (c *chat) claim() {
 		c.outbox.again = true
 		return
 	}
+	all := c.outbox.late || c.saves.any(isReentered)
 	c.outbox.ask()
 	c.claimAt = time.Time{}
-	c.router.bridge.request(&claim{c.id}, c.self)
+	c.router.bridge.request(&claim{c.id, all}, c.self)
 }
 
 // onClaimed lists the front of the queue anew, in its order.

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"eclipse/actors/messages"
@@ -23,9 +24,21 @@ func (c *chat) append(p *pendingAppend) {
 }
 
 func (c *chat) send(p *pendingAppend) {
+	if p.queue != nil {
+		p.epoch = c.sequence.epoch
+	}
 	c.step(&messages.AppendRequest{
-		ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body, Queue: p.queue, Done: p.done, Notice: p.notice,
+		ChatId: c.id, Key: p.key, Aliases: p.aliases, Body: p.body, Queue: p.queue, Done: p.done, Notice: p.notice, Epoch: p.epoch,
 	})
+}
+
+// sendAnew sends what the log did not take, since it has begun anew: behind what was accepted before, in its order.
+func (c *chat) sendAnew() {
+	for _, p := range slices.Clone(c.appends.waiting) {
+		if p.epoch != "" && p.epoch < c.sequence.epoch {
+			c.send(p)
+		}
+	}
 }
 
 // step asks for a step of log and outbox.
@@ -39,8 +52,11 @@ func (c *chat) onStep(r *messages.AppendResult) {
 		c.onCancelled(r)
 		return
 	}
-	if c.ready && r.Epoch > c.sequence.epoch && len(r.Request.Body) == 0 {
+	if c.ready && r.Epoch > c.sequence.epoch && (r.Anew || len(r.Request.Body) == 0) {
 		c.restart(r.Epoch)
+	}
+	if r.Anew { // restart has sent it again
+		return
 	}
 	c.outbox.moved = c.outbox.moved || r.Request.Queue != nil || r.Request.Done != nil
 	if r.Request.Done != nil {
@@ -53,7 +69,7 @@ func (c *chat) onStep(r *messages.AppendResult) {
 		return
 	case r.Again: // it is stored, and may be shown, whatever became of the queue
 		p.done, p.notice = nil, nil
-	case r.Full:
+	case r.Full, r.Fenced: // another instance answers for what was refused
 		c.appends.remove(p)
 		c.router.underway.Add(-1)
 	default:

@@ -24,16 +24,19 @@ func (c *chat) enter(s *save) {
 		return
 	}
 	s.entering, s.enteredAt = true, time.Now()
-	s.asking = false // the step finds it as well, if the log knows it
-	if s.live() {
-		c.appendLive(s)
-		return
-	}
-	c.outbox.left = max(c.outbox.left, 1)                                                                      // what comes later waits behind it
+	s.asking = false                                                                                           // the step finds it as well, if the log knows it
 	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch} // so that new ones wait behind it everywhere
 	if s.reentered {
 		notice.Key, notice.SentAt = s.key, s.request.SentAt
 	}
+	if s.live() {
+		if s.reentered { // by itself, since one that was sent again meanwhile is a repeat, which publishes nothing
+			c.publish(notice.Encode())
+		}
+		c.appendLive(s)
+		return
+	}
+	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
 	c.step(&messages.AppendRequest{
 		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
 		Notice: notice.Encode(),
@@ -134,6 +137,7 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 		c.feed()
 	case s == nil || c.outbox.wanted(): // its senders were answered meanwhile, or there are others in the queue
 		c.claim()
+		c.feed()
 	}
 }
 
@@ -202,7 +206,7 @@ func (c *chat) onLeft(r *messages.AppendResult) {
 		c.lose()
 		return
 	}
-	if r.Epoch >= c.sequence.epoch { // else of a queue that was lost with its log
+	if !r.Again && r.Epoch >= c.sequence.epoch { // else of a queue that was lost with its log
 		c.learnFrom(r)
 	}
 	if s := c.saves.find(key); s != nil && len(r.Request.Body) == 0 && r.Request.Done.Reason == "" {
@@ -230,6 +234,7 @@ func (c *chat) onNotice(n wire.Notice) {
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
 		if c.outbox.whole = false; c.outbox.fence != 0 {
 			c.claim()
+			c.feed()
 		}
 		return
 	}
@@ -308,7 +313,7 @@ func (c *chat) enterAnew() {
 	known := c.outbox.left
 	c.outbox.lose()
 	accepted := c.saves.each(isAccepted)
-	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 {
+	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 && !c.router.cfg.Live {
 		return
 	}
 	c.takeBack(nil)

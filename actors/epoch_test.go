@@ -193,6 +193,29 @@ func TestAppendOfAnEndedEpochIsRepeated(t *testing.T) {
 	}
 }
 
+// A log that goes back to an epoch that has ended, as from a backup, holds nothing up.
+func TestLogThatWentBack(t *testing.T) {
+	log := newHooked(t)
+	now, next := epochs(t, log.Memory)
+	var calls atomic.Int32
+	log.append = func(_ context.Context, items []chatlog.Append) []chatlog.Appended {
+		at := chatlog.Position{Epoch: now, Offset: uint64(calls.Add(1))}
+		return []chatlog.Appended{{Position: at, Payload: chatlog.Seal(items[0].Body, at)}}
+	}
+	f := log.start(t, patient(), newAPI())
+	f.routed(routeBatch)
+	c := f.connect("c1", "u1", signedIn, part2)
+	if err := log.Memory.Handle().Publish(context.Background(), []chatlog.Publication{{ChatID: "c1", Payload: entry(next, 1).Payload}}); err != nil {
+		t.Fatal(err)
+	}
+	c.hears("resumed", 1)
+	c.sayID("mine", "id-1")
+	c.hearsAcks("id-1", "stored")
+	if calls.Load() != 2 || f.logging.Load() != 0 || f.underway.Load() != 0 {
+		t.Errorf("%d appends, %d and %d under way", calls.Load(), f.logging.Load(), f.underway.Load())
+	}
+}
+
 // Entries that the log has trimmed before they were heard are lost: counted, told, and passed over.
 func TestTrimmedGapIsToldAndPassed(t *testing.T) {
 	log := newHooked(t)

@@ -35,6 +35,7 @@ type logOp struct {
 	lookUp    *lookUp
 	from      address // of an append
 	cancelled bool    // it is not tried again
+	again     bool    // it was carried out before, in a log that has ended, or fenced
 }
 
 func (o logOp) chatID() string {

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
+	"eclipse/internal/wire"
 )
 
 // What enters again more slowly than the others wait is waited for where it is known.
@@ -91,4 +93,51 @@ func (p *posts) take() (contents []string) {
 	defer p.mu.Unlock()
 	contents, p.contents = p.contents, nil
 	return contents
+}
+
+// Live: the first step after the log was lost tells that it was; what was shown before it is entered again before it.
+func TestLiveOrderOverALoss(t *testing.T) {
+	log := &swapped{}
+	f, ada := log.lossy(t, live, alone)
+	ada.accepted(1, 3)
+	fresh := log.lose(t)
+	for _, id := range numbers(4, 6) {
+		ada.sayID(id, id)
+	}
+	for _, id := range numbers(4, 6) {
+		ada.hearsAcks(id, "accepted")
+	}
+	f.api.set(func() { f.api.fail = nil })
+	fresh.empty(t, "c1")
+	if got := f.api.stored(); !slices.Equal(got, numbers(1, 6)) {
+		t.Errorf("stored %q", got)
+	}
+	now, _ := epochs(t, fresh.Memory)
+	page, err := fresh.Read(t.Context(), "c1", chatlog.Position{Epoch: now}, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logged []string
+	for _, e := range page.Entries {
+		said, _ := wire.SaidIn(e.Payload)
+		logged = append(logged, said.Content)
+	}
+	if !slices.Equal(logged, numbers(1, 6)) {
+		t.Errorf("logged %q", logged)
+	}
+}
+
+// What enters again goes by its time however long the queue is.
+func TestLongQueueThatWasEnteredAgain(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	another := store.other(t)
+	for n := 1; n <= claimMax+50; n++ {
+		another.enters("c1", "ada", fmt.Sprint(n), fmt.Sprint(n), int64(1000+n), true)
+	}
+	another.enters("c1", "ada", "0", "0", 1, true)
+	store.instance(t, api, shortCalls)
+	store.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, numbers(0, claimMax+50)) {
+		t.Errorf("stored %q", got)
+	}
 }

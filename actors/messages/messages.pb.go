@@ -841,6 +841,7 @@ type AppendRequest struct {
 	Queue         *PersistRequest        `protobuf:"bytes,5,opt,name=queue,proto3" json:"queue,omitempty"`     // enters the outbox
 	Done          *OutboxDone            `protobuf:"bytes,6,opt,name=done,proto3" json:"done,omitempty"`       // leaves it
 	Notice        []byte                 `protobuf:"bytes,7,opt,name=notice,proto3" json:"notice,omitempty"`   // is published on the channel with the step
+	Epoch         string                 `protobuf:"bytes,8,opt,name=epoch,proto3" json:"epoch,omitempty"`     // not empty: in a log of a later epoch nothing is done
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -924,6 +925,13 @@ func (x *AppendRequest) GetNotice() []byte {
 	return nil
 }
 
+func (x *AppendRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 // OutboxDone takes a message out of the outbox.
 type OutboxDone struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1000,6 +1008,7 @@ type AppendResult struct {
 	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`           // nothing was done: the chat's outbox is full
 	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"` // nothing was done: the chat has taken it back
 	Again         bool                   `protobuf:"varint,12,opt,name=again,proto3" json:"again,omitempty"`         // the event is logged again, without the rest of the step: the log has ended that had it, or fenced
+	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`           // nothing was done: the log has begun anew, in the epoch that is told
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1114,6 +1123,13 @@ func (x *AppendResult) GetCancelled() bool {
 func (x *AppendResult) GetAgain() bool {
 	if x != nil {
 		return x.Again
+	}
+	return false
+}
+
+func (x *AppendResult) GetAnew() bool {
+	if x != nil {
+		return x.Anew
 	}
 	return false
 }
@@ -1536,7 +1552,7 @@ const file_messages_proto_rawDesc = "" +
 	"\x06failed\x18\x02 \x01(\bR\x06failed\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
 	"\x05email\x18\x04 \x01(\tR\x05email\x12\x16\n" +
-	"\x06avatar\x18\x05 \x01(\tR\x06avatar\"\xd8\x01\n" +
+	"\x06avatar\x18\x05 \x01(\tR\x06avatar\"\xee\x01\n" +
 	"\rAppendRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
@@ -1544,12 +1560,13 @@ const file_messages_proto_rawDesc = "" +
 	"\x04body\x18\x04 \x01(\fR\x04body\x12-\n" +
 	"\x05queue\x18\x05 \x01(\v2\x17.eclipse.PersistRequestR\x05queue\x12'\n" +
 	"\x04done\x18\x06 \x01(\v2\x13.eclipse.OutboxDoneR\x04done\x12\x16\n" +
-	"\x06notice\x18\a \x01(\fR\x06notice\"L\n" +
+	"\x06notice\x18\a \x01(\fR\x06notice\x12\x14\n" +
+	"\x05epoch\x18\b \x01(\tR\x05epoch\"L\n" +
 	"\n" +
 	"OutboxDone\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xc2\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd6\x02\n" +
 	"\fAppendResult\x120\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.eclipse.AppendRequestR\arequest\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1563,7 +1580,8 @@ const file_messages_proto_rawDesc = "" +
 	"\x04full\x18\n" +
 	" \x01(\bR\x04full\x12\x1c\n" +
 	"\tcancelled\x18\v \x01(\bR\tcancelled\x12\x14\n" +
-	"\x05again\x18\f \x01(\bR\x05again\"\xc5\x01\n" +
+	"\x05again\x18\f \x01(\bR\x05again\x12\x12\n" +
+	"\x04anew\x18\r \x01(\bR\x04anew\"\xc5\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +

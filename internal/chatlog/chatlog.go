@@ -36,6 +36,7 @@ type Append struct {
 	Body    []byte   // a JSON object without offset and epoch; Seal adds them. nil: nothing is logged
 	Queue   *Item    // enters the outbox, unless the log knows Key or an alias and the item is not queued (Repeat), or it is there already
 	Done    *Done    // leaves the outbox; a wrong fence fails the whole step with ErrFenced
+	Epoch   string   // of a step with Queue: what its caller has entered before is in the log of this epoch; in a later one the step fails with ErrEpoch
 	Notice  []byte   // is published on the channel, unsequenced, when the step was carried out and was no Repeat of a Queue
 }
 

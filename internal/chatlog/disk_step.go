@@ -65,6 +65,9 @@ func (s *steps) outbox(item *Append) (Appended, error) {
 	if err != nil {
 		return Appended{}, err
 	}
+	if item.Epoch != "" && item.Epoch < c.epoch {
+		return Appended{Position: Position{Epoch: c.epoch}, Outbox: q.state(s.holder), Err: ErrEpoch}, nil
+	}
 	var result Appended
 	if item.Body != nil || item.Queue != nil {
 		if result, err = s.known(c, item); err != nil {

@@ -101,6 +101,9 @@ type Letter struct {
 	Item
 }
 
+// ErrEpoch: the step was not carried out, since the log has begun anew; Position has the epoch.
+var ErrEpoch = errors.New("chatlog: the log has begun anew")
+
 // ErrFenced: the step was not carried out, since the lease under which it was asked for is not held any more.
 var ErrFenced = errors.New("chatlog: the lease is held by another instance")
 

@@ -116,7 +116,7 @@ func appendStep(args []string, item *Append) []string {
 		if item.Queue != nil {
 			name, data = item.Queue.Name, string(item.Queue.Data)
 		}
-		args = append(args, "", body, fence, done, reason, name, data, string(item.Notice))
+		args = append(args, "", body, fence, done, reason, name, data, string(item.Notice), item.Epoch)
 	} else {
 		args = append(args, body)
 	}
@@ -169,6 +169,7 @@ func appended(at Position, item *Append, outcome *rueidis.RedisMessage) Appended
 
 // How a step of several parts went.
 const (
+	stepAnew   = -3
 	stepFull   = -2
 	stepFenced = -1
 	stepRepeat = 0
@@ -192,6 +193,8 @@ func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appen
 		result = Appended{Err: ErrFenced}
 	case stepFull:
 		result = Appended{Err: ErrFull}
+	case stepAnew:
+		result.Err = ErrEpoch
 	case stepRepeat:
 		result = appended(at, item, &parts[1])
 	default:

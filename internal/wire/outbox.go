@@ -72,8 +72,10 @@ func NoticeEpoch(raw []byte) string {
 	if !bytes.HasPrefix(raw, []byte(`{"type":"`+TypeOutboxQueued+`"`)) {
 		return ""
 	}
-	n, _ := parseNotice(raw)
-	return n.Epoch
+	if n, ok := parseNotice(raw); ok {
+		return n.Epoch
+	}
+	return ""
 }
 
 // Author is who a message is shown to be from.

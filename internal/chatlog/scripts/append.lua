@@ -3,11 +3,11 @@
 -- ARGV[4] channel, ARGV[5] window (entries), ARGV[6] least age of an event key before it is pruned (ms); with the outbox
 -- chat, holder, how long a lease lasts (ms), and how many messages a queue may have; then the steps. One that only logs:
 -- its body up to where the seal goes, how many names it has, its key, its aliases. Any other: '', then body, fence and
--- name of the message that leaves, reason, name and data of the message that enters, notice ('' = no such part), how many
--- names, the names.
+-- name of the message that leaves, reason, name and data of the message that enters, notice, the epoch that the caller
+-- knows ('' = no such part), how many names, the names.
 -- Reply: epoch, then for each step its offset and what became of it: 1 (logged now) or the payload that a known key has
 -- (nil when it was trimmed). Of a step of the longer form: how it went (1; 0 a repeat; -1 another holds the lease; -2 the
--- queue is full; the latter two change nothing), the repeat's payload, whether its message is queued, fence, how many are.
+-- queue is full; -3 the log is of a later epoch; the latter three change nothing), the repeat's payload, whether its message is queued, fence, how many are.
 --
 -- All reads come first for the first step, and the first write is one that a full or read-only server refuses, so a
 -- refusal leaves nothing half done. Publishing comes last, when the log is whole: a server that forbids it is told
@@ -113,7 +113,10 @@ local function longer()
   -- Looks at everything before it changes anything; that a known entry gets the names that it lacks is no exception, since
   -- then nothing enters that could be too much.
   return function(at, names)
-    local stem, fence, done, reason, queue, data, notice = unpack(ARGV, at + 1, at + 7)
+    local stem, fence, done, reason, queue, data, notice, epoch = unpack(ARGV, at + 1, at + 8)
+    if epoch ~= '' and epoch < chat.epoch then
+      return 0, told(-3, false, queue)
+    end
     if fence ~= '' and not (box.holder == holder and int(box.fence) == fence) then
       return 0, told(-1, false, queue)
     end
@@ -150,7 +153,7 @@ while ARGV[i] do
   local at, names = i, {}
   local stem = ARGV[i]
   if stem == '' then
-    i = i + 7
+    i = i + 8
   end
   local last = i + 1 + tonumber(ARGV[i + 1])
   for j = i + 2, last do
