@@ -24,26 +24,29 @@ func (c *chat) enter(s *save) {
 		return
 	}
 	s.entering, s.enteredAt = true, time.Now()
-	s.asking = false                                                                                           // the step finds it as well, if the log knows it
-	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch} // so that new ones wait behind it everywhere
-	if s.reentered {
-		notice.Key, notice.SentAt = s.key, s.request.SentAt
-	}
+	s.asking = false // the step finds it as well, if the log knows it
 	if s.live() {
 		if s.reentered { // by itself, since one that was sent again meanwhile is a repeat, which publishes nothing
-			c.publish(notice.Encode())
+			c.publish(c.queuedNotice(s, true))
 		}
 		c.appendLive(s)
 		return
 	}
 	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
-	c.step(&messages.AppendRequest{
-		ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s),
-		Notice: notice.Encode(),
-	})
+	c.step(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s), Notice: c.queuedNotice(s, s.reentered)})
+}
+
+// queuedNotice has new messages wait behind this one everywhere, and tells when one was sent that enters a queue which was lost.
+func (c *chat) queuedNotice(s *save, again bool) []byte {
+	n := wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch}
+	if again {
+		n.Key, n.SentAt = s.key, s.request.SentAt
+	}
+	return n.Encode()
 }
 
 func isAccepted(s *save) bool { return s.accepted }
+func isEntering(s *save) bool { return s.entering }
 
 // queued is what the outbox keeps of a message: what any instance needs to post it.
 func (c *chat) queued(s *save) *messages.PersistRequest {
@@ -312,6 +315,9 @@ func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
 func (c *chat) enterAnew() {
 	known := c.outbox.left
 	c.outbox.lose()
+	for _, s := range c.saves.each(isEntering) { // their steps do not tell
+		c.publish(c.queuedNotice(s, true))
+	}
 	accepted := c.saves.each(isAccepted)
 	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 && !c.router.cfg.Live {
 		return

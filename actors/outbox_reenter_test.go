@@ -141,3 +141,46 @@ func TestLongQueueThatWasEnteredAgain(t *testing.T) {
 		t.Errorf("stored %q", got)
 	}
 }
+
+// A message whose step is under way while the queue is lost tells its time as well: its sender may have sent it again
+// over another instance, which posts it.
+func TestTimeOfWhatEntersWhileTheQueueIsLost(t *testing.T) {
+	var once sync.Once
+	waits, release := make(chan struct{}), make(chan struct{})
+	log := &swapped{entering: func(r *messages.PersistRequest) {
+		if r.Content == "2" {
+			once.Do(func() { close(waits); <-release })
+		}
+	}}
+	f, ada := log.lossy(t, alone)
+	f.api.set(func() { f.api.fail = nil })
+	also := &swapped{durable: durable{log.Memory.Handle()}}
+	other := startOn(t, outboxConfig(alone), f.api, also.Memory, also, also)
+	other.routed(routeBatch)
+	again := other.connect("c1", "ada", signedIn, part2)
+	f.api.set(func() { f.api.fail = unavailable })
+	ada.accepted(1, 1)
+	ada.sayID("2", "2")
+	<-waits
+	sent := time.Now()
+	eventually(t, "some milliseconds", func() bool { return time.Since(sent) > 20*time.Millisecond })
+	again.accepted(0, 0)
+	fresh := newDurable(t)
+	also.swap(durable{fresh.Memory.Handle()})
+	again.accepted(2, 2) // it has the lease
+	log.swap(fresh)
+	close(release)
+	ada.hearsAcks("2", "accepted")
+	f.api.set(func() { f.api.fail = nil })
+	fresh.empty(t, "c1")
+	f.api.set(func() {
+		for id, row := range f.api.rows {
+			if row.Content == "2" && row.SentAt.After(sent) {
+				t.Errorf("%s is stored with the time at which it was sent again", id)
+			}
+		}
+	})
+	if got := f.api.stored(); !slices.Equal(got, []string{"1", "2", "0"}) {
+		t.Errorf("stored %q", got)
+	}
+}
