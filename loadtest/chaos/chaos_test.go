@@ -49,11 +49,15 @@ func bounded(t *testing.T, o play.Options) *play.Result {
 }
 
 func TestEverythingArrivesOnceThroughAnyCrash(t *testing.T) {
-	r := bounded(t, play.Options{Schedule: schedule.Options{Duration: 10 * time.Second, Kinds: kinds(t, "kill,kill-after-ack,kill-after-commit,stop,restart,"+
-		"redis-kill,redis-pause,redis-cut,reply-lost,feed-cut,entry-lost,entry-doubled,entry-swapped,api-500,api-hang,api-down,commit-500,half-answer,"+
-		"api-reject,client-drop,storm")}})
-	if r.Verdict.Stored < 500 || len(r.Faults) < 10 {
-		t.Errorf("only %d messages and %d kinds of faults", r.Verdict.Stored, len(r.Faults))
+	for name, live := range map[string]bool{"confirmed": false, "live": true} {
+		t.Run(name, func(t *testing.T) {
+			r := bounded(t, play.Options{Live: live, Schedule: schedule.Options{Duration: 10 * time.Second, Kinds: kinds(t, "kill,kill-after-ack,"+
+				"kill-after-commit,stop,restart,redis-kill,redis-pause,redis-cut,redis-wipe,reply-lost,feed-cut,entry-lost,entry-doubled,entry-swapped,api-500,"+
+				"api-hang,api-down,commit-500,half-answer,api-reject,client-drop,storm")}})
+			if r.Verdict.Stored < 500 || len(r.Faults) < 10 {
+				t.Errorf("only %d messages and %d kinds of faults", r.Verdict.Stored, len(r.Faults))
+			}
+		})
 	}
 }
 
