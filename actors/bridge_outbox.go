@@ -112,7 +112,7 @@ func (b *bridge) claim(ctx context.Context, chatID string, all bool) *claimed {
 	}
 	result := &claimed{fence: c.Fence, left: c.Left}
 	b.addItems(result, chatID, c.Items)
-	all = all || slices.ContainsFunc(result.items, func(i claimedItem) bool { return i.request.Reentered })
+	all = all || slices.ContainsFunc(result.items, isEnteredAgain)
 	for all && len(c.Items) == claimMax {
 		if c, err = b.router.deps.Outbox.Claim(ctx, chatID, c.Items[claimMax-1].Seq, claimMax); err != nil || c.Fence != result.fence {
 			return &claimed{failed: true}

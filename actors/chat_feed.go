@@ -111,6 +111,14 @@ func isReentered(s *save) bool { return s.reentered }
 // isReentering tells whether a message has yet to enter again: it may come before what has entered.
 func isReentering(s *save) bool { return s.reentered && s.entering }
 
+// letSettle has the queue wait for what was lost with its predecessor: several instances enter it again, and one sender may
+// have been at more than one. Nothing is posted until that has ended for as long as a lease lasts.
+func (c *chat) letSettle() {
+	c.takeBack(nil)
+	c.outbox.settles = time.Now().Add(c.router.cfg.Lease)
+	c.claimWhenSettled()
+}
+
 // claimWhenSettled lists the queue once all that was lost with its predecessor should be in it.
 func (c *chat) claimWhenSettled() {
 	now := time.Now()

@@ -67,6 +67,9 @@ func (c *chat) onClaimed(r *claimed) {
 	c.learn(r.fence, left)
 	if r.fence != 0 {
 		var front []*save
+		if c.outbox.settles.IsZero() && slices.ContainsFunc(r.items, isEnteredAgain) { // this chat began after the loss
+			c.letSettle()
+		}
 		for _, item := range r.items {
 			if c.outbox.listed(item.request.Key) {
 				front = append(front, c.take(item))
@@ -79,6 +82,8 @@ func (c *chat) onClaimed(r *claimed) {
 		c.claim()
 	}
 }
+
+func isEnteredAgain(i claimedItem) bool { return i.request.Reentered }
 
 // learnFrom takes what a step tells of the queue. One that is older than the lease knows nothing of it, or the lease has
 // gone: a claim tells. Only an empty queue has no lease, when nothing is at hand.

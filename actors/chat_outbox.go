@@ -231,6 +231,7 @@ func (c *chat) onNotice(n wire.Notice) {
 			c.restart(n.Epoch)
 		}
 		if n.SentAt > 0 {
+			c.letSettle()
 			c.outbox.sentBefore(n.Key, n.SentAt, time.Now())
 			c.outbox.enteredLate()
 		}
@@ -310,8 +311,7 @@ func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
 }
 
 // enterAnew lets everything in again that was accepted here: the outbox was lost with the log. Other instances do the same
-// with theirs, and one sender may have been at several, so nothing is posted for as long as a lease lasts, in which each
-// should have come to it.
+// with theirs, so the queue has to settle, also where nothing was accepted.
 func (c *chat) enterAnew() {
 	known := c.outbox.left
 	c.outbox.lose()
@@ -319,12 +319,8 @@ func (c *chat) enterAnew() {
 		c.publish(c.queuedNotice(s, true))
 	}
 	accepted := c.saves.each(isAccepted)
-	if c.outbox.left = max(len(accepted), min(known, 1)); c.outbox.left == 0 && !c.router.cfg.Live {
-		return
-	}
-	c.takeBack(nil)
-	c.outbox.settles = time.Now().Add(c.router.cfg.Lease)
-	c.claimWhenSettled()
+	c.outbox.left = max(len(accepted), min(known, 1))
+	c.letSettle()
 	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
 		s.reentered = true

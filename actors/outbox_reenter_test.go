@@ -184,3 +184,24 @@ func TestTimeOfWhatEntersWhileTheQueueIsLost(t *testing.T) {
 		t.Errorf("stored %q", got)
 	}
 }
+
+// An instance where nothing was accepted waits as well, when it finds in the queue what others enter again.
+func TestNothingAcceptedHere(t *testing.T) {
+	for name, again := range map[string]bool{"nothing was lost": false, "entered again": true} {
+		t.Run(name, func(t *testing.T) {
+			store, api := newDurable(t), newAPI()
+			f := store.instance(t, api, alone, func(c *Config) { c.Lease = time.Hour })
+			var posted posts
+			f.persistence.address = &before{f.persistence.address, posted.see}
+			f.routed(routeBatch)
+			f.connect("c1", "bob", signedIn, part2)
+			f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1, items: []claimedItem{{request: &messages.PersistRequest{
+				ChatId: "c1", Content: "1", Role: "USER", Key: "c:u:ada:1", SentAt: 1, Accepted: true, BatchOnly: true, Reentered: again,
+			}}}})
+			f.connect("c1", "eve", signedIn, part2) // the chat has come to it
+			if got := posted.take(); (len(got) == 0) != again {
+				t.Errorf("posted %q", got)
+			}
+		})
+	}
+}
