@@ -38,7 +38,7 @@ func TestSaveQueueIsBoundedInBytes(t *testing.T) {
 }
 
 func TestTooManyBytesForTheAPIAreRefused(t *testing.T) {
-	f := single(t)
+	f := single(t, func(c *Config) { c.SavePatience = time.Minute }) // so much takes a busy machine more than a second
 	f.routed(routeBatch)
 	release := make(chan struct{})
 	f.api.set(func() { f.api.hang = release })

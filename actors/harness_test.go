@@ -325,10 +325,14 @@ func startOn(t testing.TB, cfg Config, api *fakeAPI, memory *chatlog.Memory, log
 	return &fixture{Router: r, t: t, api: api, log: memory}
 }
 
-func single(t testing.TB) *fixture {
+func single(t testing.TB, change ...func(*Config)) *fixture {
 	m := chatlog.NewMemory(chatlog.Options{})
 	t.Cleanup(func() { m.Close() })
-	return start(t, quick(), newAPI(), m)
+	cfg := quick()
+	for _, c := range change {
+		c(&cfg)
+	}
+	return start(t, cfg, newAPI(), m)
 }
 
 // client is a socket with its session.
