@@ -90,6 +90,7 @@ func TestAgentsByKeyboardAlone(t *testing.T) {
 	tb.until("document.activeElement === one('search')")
 	tb.keys("brass")
 	tb.until("all('chat-row').length === 1")
+	answered := eval[string](tb, "all('chat-row')[0].dataset.chatId")
 	tb.press(enter)
 	tb.until("one('who').textContent.length > 0 && document.activeElement === one('composer') && texts('content').join() === 'Is the brass lacquered?'")
 	tb.keys("No.")
@@ -100,7 +101,7 @@ func TestAgentsByKeyboardAlone(t *testing.T) {
 	tb.press(slash)
 	tb.until("document.activeElement === one('search')")
 	tb.keys(kb.Escape)
-	tb.until("all('chat-row').length === 8")
+	tb.until(fmt.Sprintf("all('chat-row').length === 8 && all('chat-row')[0].dataset.chatId === %q", answered)) // its answer has moved it up
 	tb.keys(kb.ArrowDown)
 	tb.until("document.activeElement === all('chat-row')[0]")
 	tb.keys(kb.ArrowDown)
