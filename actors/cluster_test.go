@@ -238,6 +238,7 @@ func TestLogAwayForShortKeepsOrderAndOffsets(t *testing.T) {
 	defer shared.Close()
 	log := &faultyLog{Memory: shared}
 	f := startOn(t, cfg, newAPI(), shared, log, log)
+	f.routed(routeBatch) // else the log would have to be asked first
 	c := f.connect("c1", "anon_1")
 	log.away.Store(true)
 	for i := range 10 {
