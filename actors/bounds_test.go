@@ -143,11 +143,7 @@ func TestSequenceBoundsTheBytesOfWhatIsEarly(t *testing.T) {
 // Errors, pongs, presence and acks wait for the greeting as messages do.
 func TestNothingElsePrecedesTheGreeting(t *testing.T) {
 	log := newHooked(t)
-	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
-		<-release
-		return log.Memory.Heads(ctx, ids)
-	}
+	release := log.holdHeads()
 	cfg := patient()
 	cfg.WelcomeTimeout = time.Minute
 	cfg.MaxAppends = 1

@@ -80,7 +80,7 @@ func (b *bridge) onHeard(h *heard) {
 		return
 	}
 	sub.foreign(b.heardAt)
-	sub.epoch = max(sub.epoch, at.Epoch, wire.NoticeEpoch(h.payload))
+	sub.told(max(at.Epoch, wire.NoticeEpoch(h.payload)))
 	b.passEchoes(l, h.chatID) // without them this would come past a hole
 	b.router.send(sub.pid, &messages.Payload{Payload: h.payload})
 }
@@ -196,7 +196,7 @@ func (b *bridge) onSubscribed(d *subscribedDone) {
 	default:
 		for i, chatID := range d.add {
 			if sub := b.subs.confirm(chatID); sub != nil {
-				b.subs.epoch(chatID, d.heads[i].Epoch)
+				sub.told(d.heads[i].Epoch)
 				b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued, subscribed: true})
 			}
 		}
@@ -270,7 +270,7 @@ func (b *bridge) onHeads(d *headsDone) {
 	}
 	for i, chatID := range d.chatIDs {
 		if sub := b.subs.chats[chatID]; sub != nil { // the chat knows best whether it is behind
-			b.subs.epoch(chatID, d.heads[i].Epoch)
+			sub.told(d.heads[i].Epoch)
 			b.router.send(sub.pid, &head{position: wire.Position(d.heads[i].Position), queued: d.heads[i].Queued})
 		}
 	}

@@ -185,11 +185,8 @@ func (b *bridge) onLaneDone(d *laneDone) {
 // that has ended, or nothing was done, since it takes a message out whose lease has gone. Then the event is logged by
 // itself. Once is enough: a log that is of an ended epoch again has gone back to it, as from a backup.
 func (b *bridge) logAgain(op *logOp, a *chatlog.Appended) bool {
-	r, sub := op.append, (*subscription)(nil)
-	if r != nil {
-		sub = b.subs.chats[r.ChatId]
-	}
-	if sub == nil || op.again || op.cancelled || len(r.Body) == 0 && r.Queue == nil || errors.Is(a.Err, chatlog.ErrFull) {
+	r, sub := op.append, b.subs.chats[op.chatID()]
+	if r == nil || sub == nil || op.again || op.cancelled || len(r.Body) == 0 && r.Queue == nil || errors.Is(a.Err, chatlog.ErrFull) {
 		return false
 	}
 	fenced, ended := errors.Is(a.Err, chatlog.ErrFenced), a.Position.Epoch < sub.epoch
@@ -223,13 +220,16 @@ func (b *bridge) passEchoes(l *lane, chatID string) {
 }
 
 func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
-	outcome := metrics.AppendNew
-	if a.Repeat {
+	outcome, sub, anew := metrics.AppendNew, b.subs.chats[op.append.ChatId], errors.Is(a.Err, chatlog.ErrEpoch)
+	switch {
+	case a.Repeat:
 		outcome = metrics.AppendRepeat
-	} else if anew := errors.Is(a.Err, chatlog.ErrEpoch); anew {
+	case anew:
 		outcome = metrics.AppendAgain
-		b.subs.epoch(op.append.ChatId, a.Position.Epoch)
-	} else if sub := b.subs.chats[op.append.ChatId]; sub != nil && a.Position.Offset > 0 {
+		if sub != nil {
+			sub.told(a.Position.Epoch)
+		}
+	case sub != nil && a.Position.Offset > 0:
 		sub.appended(wire.Position(a.Position))
 	}
 	if len(op.append.Body) > 0 {
@@ -241,7 +241,7 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	op.from.post(&messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,
 		Queued: a.Outbox.Queued, Fence: a.Outbox.Fence, Left: uint32(a.Outbox.Left),
-		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull), Anew: errors.Is(a.Err, chatlog.ErrEpoch),
+		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull), Anew: anew,
 	}, b.mailbox.runner)
 }
 
@@ -317,10 +317,11 @@ func (b *bridge) read(ctx context.Context, r read) *readDone {
 
 func (b *bridge) onReadDone(d *readDone) {
 	b.reads.ended()
-	if r := d.read.request; r.UnnamedFor == "" && !r.Reconcile && r.Connection == 0 { // else the chat takes no notice of it
-		b.subs.epoch(r.ChatId, d.page.Head.Epoch)
+	r := d.read.request
+	if sub := b.subs.chats[r.ChatId]; sub != nil && r.UnnamedFor == "" && !r.Reconcile && r.Connection == 0 { // else the chat takes no notice of it
+		sub.told(d.page.Head.Epoch)
 	}
-	result := &messages.ReadResult{Request: d.read.request, Failed: d.err != nil, Gap: d.page.Gap, Epoch: d.page.Head.Epoch, Head: d.page.Head.Offset}
+	result := &messages.ReadResult{Request: r, Failed: d.err != nil, Gap: d.page.Gap, Epoch: d.page.Head.Epoch, Head: d.page.Head.Offset}
 	for _, e := range d.page.Entries {
 		result.Entries = append(result.Entries, &messages.Entry{Offset: e.Offset, Key: e.Key, Payload: e.Payload})
 	}

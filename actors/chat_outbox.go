@@ -232,7 +232,7 @@ func (c *chat) onNotice(n wire.Notice) {
 		}
 		if n.SentAt > 0 {
 			c.letSettle()
-			c.outbox.sentBefore(n.Key, n.SentAt, time.Now())
+			c.outbox.sentBefore(n.Key, n.SentAt)
 			c.outbox.enteredLate()
 		}
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true

@@ -75,6 +75,16 @@ func newHooked(t *testing.T) *hookedLog {
 	return &hookedLog{Memory: m}
 }
 
+// holdHeads has no head told until release is closed. Before the router starts.
+func (l *hookedLog) holdHeads() (release chan struct{}) {
+	release = make(chan struct{})
+	l.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
+		<-release
+		return l.Memory.Heads(ctx, ids)
+	}
+	return release
+}
+
 func (l *hookedLog) start(t *testing.T, cfg Config, api *fakeAPI) *fixture {
 	return startOn(t, cfg, api, l.Memory, l, l)
 }

@@ -65,8 +65,8 @@ func (o *outbox) hold(s *save) bool {
 
 // sentBefore notes when a message was sent that another instance enters again: its sender may have sent it once more
 // meanwhile, over an instance that lets it in with that later time.
-func (o *outbox) sentBefore(key string, at int64, now time.Time) {
-	if !now.Before(o.settles) || len(o.first) >= maxFirst {
+func (o *outbox) sentBefore(key string, at int64) {
+	if len(o.first) >= maxFirst {
 		return
 	}
 	if o.first == nil {
@@ -103,7 +103,7 @@ func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)
 	}
-	if slices.ContainsFunc(front, func(s *save) bool { return s.reentered }) {
+	if slices.ContainsFunc(front, isReentered) {
 		slices.SortStableFunc(front, bySending)
 	}
 	o.held, o.late = front, o.lateSince

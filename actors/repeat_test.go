@@ -21,11 +21,7 @@ func TestRepeatBeforeTheHeadIsKnown(t *testing.T) {
 	c.sayID("x", "id-1")
 	c.hears("ack", 1)
 	log := &hookedLog{Memory: shared.Handle()}
-	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
-		<-release
-		return log.Memory.Heads(ctx, ids)
-	}
+	release := log.holdHeads()
 	cfg := patient()
 	cfg.WelcomeTimeout = 20 * time.Millisecond
 	b := log.start(t, cfg, api)

@@ -127,11 +127,7 @@ func TestReplayBeforeTheHead(t *testing.T) {
 	for _, e := range entries(now, 1, 30) {
 		log.Memory.Append(context.Background(), []chatlog.Append{{ChatID: "c1", Key: e.Key, Body: unsealed(e.Payload)}})
 	}
-	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
-		<-release
-		return log.Memory.Heads(ctx, ids)
-	}
+	release := log.holdHeads()
 	failed := make(chan struct{})
 	var reads atomic.Int32
 	log.read = func(ctx context.Context, after chatlog.Position) (chatlog.Page, error) {
@@ -162,11 +158,7 @@ func TestReplayBeforeTheHead(t *testing.T) {
 // An old client that is greeted before the head is known gets what it may have missed once that is.
 func TestOldClientGreetedBeforeTheHead(t *testing.T) {
 	log := newHooked(t)
-	release := make(chan struct{})
-	log.heads = func(ctx context.Context, ids []string) ([]chatlog.Head, error) {
-		<-release
-		return log.Memory.Heads(ctx, ids)
-	}
+	release := log.holdHeads()
 	cfg := patient()
 	cfg.WelcomeTimeout, cfg.ReplayAge, cfg.ReplayMax = 50*time.Millisecond, time.Minute, 10
 	f := log.start(t, cfg, newAPI())

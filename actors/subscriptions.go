@@ -132,16 +132,12 @@ func (s *subscriptions) confirmed() (chatIDs []string) {
 	return chatIDs
 }
 
-// epoch notes what a chat is told of its log.
-func (s *subscriptions) epoch(chatID, epoch string) {
-	if sub := s.chats[chatID]; sub != nil {
-		sub.epoch = max(sub.epoch, epoch)
-	}
-}
+// told notes of which epoch its log is, as the chat is told.
+func (s *subscription) told(epoch string) { s.epoch = max(s.epoch, epoch) }
 
 // appended notes an append of our own.
 func (s *subscription) appended(p wire.Position) {
-	s.epoch = max(s.epoch, p.Epoch)
+	s.told(p.Epoch)
 	switch {
 	case p.Epoch < s.ownEpoch || p.Epoch == s.ownEpoch && p.Offset <= s.ownLast:
 	case p.Epoch == s.ownEpoch && p.Offset == s.ownLast+1:

@@ -18,8 +18,10 @@ func (m *Memory) Durable() bool { return false }
 // step carries out a step with Queue or Done. It looks at everything before it changes anything.
 func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	q := s.queue(item.ChatID)
-	if epoch := s.head(item.ChatID, now).Epoch; item.Epoch != "" && item.Epoch < epoch {
-		return Appended{Position: Position{Epoch: epoch}, Outbox: q.state(m.holder), Err: ErrEpoch}
+	if item.Epoch != "" {
+		if epoch := s.head(item.ChatID, now).Epoch; item.Epoch < epoch {
+			return Appended{Position: Position{Epoch: epoch}, Outbox: q.state(m.holder), Err: ErrEpoch}
+		}
 	}
 	if item.Done != nil && !q.current(m.holder, item.Done.Fence) {
 		return Appended{Outbox: q.state(m.holder), Err: ErrFenced}

@@ -7,7 +7,8 @@
 -- knows ('' = no such part), how many names, the names.
 -- Reply: epoch, then for each step its offset and what became of it: 1 (logged now) or the payload that a known key has
 -- (nil when it was trimmed). Of a step of the longer form: how it went (1; 0 a repeat; -1 another holds the lease; -2 the
--- queue is full; -3 the log is of a later epoch; the latter three change nothing), the repeat's payload, whether its message is queued, fence, how many are.
+-- queue is full; -3 the log is of a later epoch; the latter three change nothing), the repeat's payload, whether its message
+-- is queued, fence, how many are.
 --
 -- All reads come first for the first step, and the first write is one that a full or read-only server refuses, so a
 -- refusal leaves nothing half done. Publishing comes last, when the log is whole: a server that forbids it is told
