@@ -122,6 +122,9 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 	c.learnFrom(r)
 	if s != nil {
+		if r.SentAt > 0 { // another let it in, and may be gone when the queue is lost
+			c.sentBefore(s, r.SentAt)
+		}
 		if s.live() {
 			s.at = at
 		}

@@ -205,3 +205,28 @@ func TestNothingAcceptedHere(t *testing.T) {
 		})
 	}
 }
+
+// A message that another instance had let in enters again with the time at which it was sent there, also when that instance
+// is gone and cannot tell.
+func TestTimeOfWhatAnotherLetIn(t *testing.T) {
+	log := &swapped{}
+	f, ada := log.lossy(t, alone)
+	api := newAPI()
+	other := log.durable.instance(t, api, alone)
+	other.routed(routeBatch)
+	api.set(func() { api.fail = unavailable })
+	there := other.connect("c1", "ada", signedIn, part2)
+	there.accepted(2, 2)
+	sent := time.Now()
+	eventually(t, "some milliseconds", func() bool { return time.Since(sent) > 5*time.Millisecond })
+	ada.accepted(0, 0)
+	eventually(t, "some more", func() bool { return time.Since(sent) > 10*time.Millisecond })
+	ada.accepted(2, 2)
+	fresh := log.lose(t) // of the other nothing more is heard
+	f.api.set(func() { f.api.fail = nil })
+	f.tellHead(fresh, "")
+	eventually(t, "both are stored", func() bool { return len(f.api.stored()) == 2 })
+	if got := f.api.stored(); !slices.Equal(got, []string{"2", "0"}) {
+		t.Errorf("stored %q", got)
+	}
+}

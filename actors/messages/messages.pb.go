@@ -999,16 +999,17 @@ type AppendResult struct {
 	Request       *AppendRequest         `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
 	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Repeat        bool                   `protobuf:"varint,4,opt,name=repeat,proto3" json:"repeat,omitempty"`        // the key was known; offset is the entry that has it
-	Payload       []byte                 `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`       // sealed; empty when a repeat's entry is no longer kept
-	Queued        bool                   `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"`        // the message of the step stands in the outbox
-	Fence         uint64                 `protobuf:"varint,7,opt,name=fence,proto3" json:"fence,omitempty"`          // of the lease that this instance holds now, 0 = none
-	Left          uint32                 `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`            // messages of the chat in the outbox
-	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`        // nothing was done: another instance holds the lease
-	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`           // nothing was done: the chat's outbox is full
-	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"` // nothing was done: the chat has taken it back
-	Again         bool                   `protobuf:"varint,12,opt,name=again,proto3" json:"again,omitempty"`         // the event is logged again, without the rest of the step: the log has ended that had it, or fenced
-	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`           // nothing was done: the log has begun anew, in the epoch that is told
+	Repeat        bool                   `protobuf:"varint,4,opt,name=repeat,proto3" json:"repeat,omitempty"`                // the key was known; offset is the entry that has it
+	Payload       []byte                 `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`               // sealed; empty when a repeat's entry is no longer kept
+	Queued        bool                   `protobuf:"varint,6,opt,name=queued,proto3" json:"queued,omitempty"`                // the message of the step stands in the outbox
+	Fence         uint64                 `protobuf:"varint,7,opt,name=fence,proto3" json:"fence,omitempty"`                  // of the lease that this instance holds now, 0 = none
+	Left          uint32                 `protobuf:"varint,8,opt,name=left,proto3" json:"left,omitempty"`                    // messages of the chat in the outbox
+	Fenced        bool                   `protobuf:"varint,9,opt,name=fenced,proto3" json:"fenced,omitempty"`                // nothing was done: another instance holds the lease
+	Full          bool                   `protobuf:"varint,10,opt,name=full,proto3" json:"full,omitempty"`                   // nothing was done: the chat's outbox is full
+	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"`         // nothing was done: the chat has taken it back
+	Again         bool                   `protobuf:"varint,12,opt,name=again,proto3" json:"again,omitempty"`                 // the event is logged again, without the rest of the step: the log has ended that had it, or fenced
+	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`                   // nothing was done: the log has begun anew, in the epoch that is told
+	SentAt        int64                  `protobuf:"varint,14,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // of the message of the step, Unix milliseconds, when it stood in the outbox before; 0 = it did not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1132,6 +1133,13 @@ func (x *AppendResult) GetAnew() bool {
 		return x.Anew
 	}
 	return false
+}
+
+func (x *AppendResult) GetSentAt() int64 {
+	if x != nil {
+		return x.SentAt
+	}
+	return 0
 }
 
 // ReadRequest asks the bridge for a chat's entries after a position; answered by one ReadResult.
@@ -1566,7 +1574,7 @@ const file_messages_proto_rawDesc = "" +
 	"OutboxDone\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x04R\x05fence\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xd6\x02\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xef\x02\n" +
 	"\fAppendResult\x120\n" +
 	"\arequest\x18\x01 \x01(\v2\x16.eclipse.AppendRequestR\arequest\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
@@ -1581,7 +1589,8 @@ const file_messages_proto_rawDesc = "" +
 	" \x01(\bR\x04full\x12\x1c\n" +
 	"\tcancelled\x18\v \x01(\bR\tcancelled\x12\x14\n" +
 	"\x05again\x18\f \x01(\bR\x05again\x12\x12\n" +
-	"\x04anew\x18\r \x01(\bR\x04anew\"\xc5\x01\n" +
+	"\x04anew\x18\r \x01(\bR\x04anew\x12\x17\n" +
+	"\asent_at\x18\x0e \x01(\x03R\x06sentAt\"\xc5\x01\n" +
 	"\vReadRequest\x12\x17\n" +
 	"\achat_id\x18\x01 \x01(\tR\x06chatId\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +

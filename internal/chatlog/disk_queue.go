@@ -62,6 +62,12 @@ func (tx *transaction) seq(chatID, name string) (seq uint64, err error) {
 	return seq, err
 }
 
+// data is that of a queued message.
+func (tx *transaction) data(chatID, name string) (data []byte, err error) {
+	_, err = tx.row("SELECT data FROM queued WHERE chat = ? AND name = ?", []any{chatID, name}, &data)
+	return data, err
+}
+
 // push puts a message at the end.
 func (tx *transaction) push(q *diskQueue, chatID string, item Item) error {
 	q.left, q.changed = q.left+1, true

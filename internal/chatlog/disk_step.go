@@ -108,7 +108,11 @@ func (s *steps) change(c *diskChat, q *diskQueue, item *Append, entry queueEntry
 	result.Position.Epoch = c.epoch
 	result.Outbox = q.state(s.holder)
 	result.Outbox.Queued = entry == entryNew || entry == entryThere
-	return result, nil
+	var err error
+	if entry == entryThere {
+		result.Standing, err = s.data(item.ChatID, item.Queue.Name)
+	}
+	return result, err
 }
 
 // queueEntry is what becomes of a step's item.

@@ -30,7 +30,8 @@ func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	if item.Body != nil || item.Queue != nil {
 		result = m.known(s, item, now)
 	}
-	enters := item.Queue != nil && !result.Repeat && !q.holds(item)
+	there := q.holds(item)
+	enters := item.Queue != nil && !result.Repeat && !there
 	if enters && q.leftBy(item) >= MaxQueued {
 		return Appended{Outbox: q.state(m.holder), Err: ErrFull}
 	}
@@ -49,13 +50,16 @@ func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	result.Position.Epoch = s.head(item.ChatID, now).Epoch
 	q = s.queue(item.ChatID)
 	result.Outbox = q.state(m.holder)
+	if there {
+		result.Standing = q.data(item.Queue.Name)
+	}
 	result.Outbox.Queued = item.Queue != nil && q.has(item.Queue.Name)
 	return result
 }
 
 // holds tells whether the item of a step is queued and stays so.
 func (q *memoryQueue) holds(item *Append) bool {
-	return q.has(item.Queue.Name) && (item.Done == nil || item.Done.Name != item.Queue.Name)
+	return item.Queue != nil && q.has(item.Queue.Name) && (item.Done == nil || item.Done.Name != item.Queue.Name)
 }
 
 // leftBy is how many messages a step leaves before its own enters.

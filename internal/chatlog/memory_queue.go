@@ -26,6 +26,9 @@ func (q *memoryQueue) has(name string) bool {
 	return ok
 }
 
+// data is that of a queued message.
+func (q *memoryQueue) data(name string) []byte { return q.items[q.behind(q.seqs[name]-1)].Data }
+
 // push puts a message at the end.
 func (q *memoryQueue) push(item Item, now time.Time) {
 	if q.seqs == nil {

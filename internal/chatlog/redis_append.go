@@ -175,10 +175,10 @@ const (
 	stepRepeat = 0
 )
 
-// carriedOut reads how it went, a repeat's payload, and the state of the outbox.
+// carriedOut reads how it went, a repeat's payload, the state of the outbox, and what was queued before.
 func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appended, error) {
 	parts, err := outcome.ToArray()
-	if err != nil || len(parts) != 5 {
+	if err != nil || len(parts) != 6 {
 		return Appended{}, errAnswer
 	}
 	var numbers [4]int64
@@ -201,6 +201,9 @@ func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appen
 		if item.Body != nil {
 			result = appended(at, item, &parts[0])
 		}
+	}
+	if standing, err := parts[5].ToString(); err == nil {
+		result.Standing = []byte(standing)
 	}
 	if item.outbox() {
 		result.Outbox = OutboxState{Queued: numbers[1] == 1, Fence: uint64(numbers[2]), Left: int(numbers[3])}

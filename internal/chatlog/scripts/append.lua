@@ -8,7 +8,7 @@
 -- Reply: epoch, then for each step its offset and what became of it: 1 (logged now) or the payload that a known key has
 -- (nil when it was trimmed). Of a step of the longer form: how it went (1; 0 a repeat; -1 another holds the lease; -2 the
 -- queue is full; -3 the log is of a later epoch; the latter three change nothing), the repeat's payload, whether its message
--- is queued, fence, how many are.
+-- is queued, fence, how many are, the data of its message if that was queued before (else nil).
 --
 -- All reads come first for the first step, and the first write is one that a full or read-only server refuses, so a
 -- refusal leaves nothing half done. Publishing comes last, when the log is whole: a server that forbids it is told
@@ -85,12 +85,12 @@ end
 -- Steps of the longer form: returns what carries out the one that begins at an index, given its names. The function that
 -- makes it keeps these functions from costing anything where none is used.
 local function longer()
-  local function told(outcome, payload, queue)
+  local function told(outcome, payload, queue, there)
     if not box then
-      return {outcome, payload, 0, 0, 0}
+      return {outcome, payload, 0, 0, 0, false}
     end
     local queued = queue ~= '' and box.find(queue) and 1 or 0
-    return {outcome, payload, queued, box.held(holder), box.left}
+    return {outcome, payload, queued, box.held(holder), box.left, there and box.data(there) or false}
   end
 
   local function finish(done, seq, reason)
@@ -145,7 +145,7 @@ local function longer()
     if notice ~= '' and not (queue ~= '' and repeated) then
       published[#published + 1] = notice
     end
-    return offset or 0, told(repeated and 0 or 1, payload, queue)
+    return offset or 0, told(repeated and 0 or 1, payload, queue, there)
   end
 end
 

@@ -64,6 +64,13 @@ local function open_box(id, due, dead)
     return redis.call('HGET', queued, name)
   end
 
+  -- What is queued at a seq, or false.
+  function box.data(at)
+    at = at .. '-0'
+    local row = redis.call('XRANGE', queue, at, at)[1]
+    return row and row[2][4] or false
+  end
+
   function box.enter(name, data)
     seq = math.max(seq + 1, now)
     redis.call('XADD', queue, int(seq) .. '-0', 'n', name, 'd', data)
@@ -73,12 +80,10 @@ local function open_box(id, due, dead)
 
   -- With a reason the message goes to the dead letters. The lease ends with the last message.
   function box.leave(name, at, reason)
-    at = at .. '-0'
     if reason ~= '' then
-      local row = redis.call('XRANGE', queue, at, at)[1]
-      redis.call('XADD', dead, '*', 'c', id, 'n', name, 'd', row and row[2][4] or '', 'r', reason)
+      redis.call('XADD', dead, '*', 'c', id, 'n', name, 'd', box.data(at) or '', 'r', reason)
     end
-    redis.call('XDEL', queue, at)
+    redis.call('XDEL', queue, at .. '-0')
     redis.call('HDEL', queued, name)
     box.left = box.left - 1
     if box.left == 0 then
