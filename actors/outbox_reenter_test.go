@@ -206,6 +206,36 @@ func TestNothingAcceptedHere(t *testing.T) {
 	}
 }
 
+// It waits too when it hears that another enters again what was lost, also if the queue as it is listed has no such message.
+func TestAnotherEntersAgain(t *testing.T) {
+	for name, sentAt := range map[string]int64{"nothing was lost": 0, "entered again": 1} {
+		t.Run(name, func(t *testing.T) {
+			answer := make(chan struct{})
+			defer close(answer)
+			log := &swapped{durable: newDurable(t), claimed: func(chatlog.Claim) { <-answer }}
+			f := startOn(t, outboxConfig(alone, func(c *Config) { c.Lease = time.Hour }), newAPI(), log.Memory, log, log)
+			var posted posts
+			f.persistence.address = &before{f.persistence.address, posted.see}
+			f.routed(routeBatch)
+			f.connect("c1", "bob", signedIn, part2)
+			notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another", SentAt: sentAt}
+			if sentAt > 0 {
+				notice.Key = "c:u:ada:2"
+			}
+			f.send(f.chatPID("c1"), &messages.Payload{Payload: notice.Encode()})
+			for range 2 { // the first may be older than what the notice tells of
+				f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1, items: []claimedItem{{request: &messages.PersistRequest{
+					ChatId: "c1", Content: "1", Role: "USER", Key: "c:u:ada:1", SentAt: 2, Accepted: true, BatchOnly: true,
+				}}}})
+			}
+			f.connect("c1", "eve", signedIn, part2) // the chat has come to them
+			if got := posted.take(); (len(got) == 0) != (sentAt > 0) {
+				t.Errorf("posted %q", got)
+			}
+		})
+	}
+}
+
 // A message that another instance had let in enters again with the time at which it was sent there, also when that instance
 // is gone and cannot tell.
 func TestTimeOfWhatAnotherLetIn(t *testing.T) {
