@@ -6,12 +6,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
 	"eclipse/internal/nextapi"
 	"eclipse/internal/wire"
 )
+
+// The allocator's classes around a chat's size are 768 and 896 bytes, of which 8 are its own: one field more, and a million
+// chats take 128 MB more.
+func TestChatFitsItsSizeClass(t *testing.T) {
+	if size := unsafe.Sizeof(chat{}); size > 768-8 {
+		t.Errorf("a chat takes %d bytes", size)
+	}
+}
 
 // half is more than half of what may wait, in bytes.
 func half(limit int) string { return strings.Repeat("x", limit/2+1) }

@@ -21,15 +21,14 @@ type outbox struct {
 	settles time.Time       // the queue was lost: until then other instances may enter again what comes before ours
 	known   bool            // the store has told whether messages are queued
 	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
+	late    bool            // a message has entered that may come before those at hand: nothing is posted until the queue is listed
 
-	claiming bool            // a claim is under way
-	moved    bool            // since it was asked for a step of ours has entered or left, or one of another instance has entered
-	again    bool            // claim once more when it is back
-	asked    uint64          // the lease that was held when it was asked for
-	since    map[string]bool // those that have left since, which its answer may still list
-
-	late      bool // a message has entered that may come before those at hand: nothing is posted until the queue is listed
-	lateSince bool // since the queue was asked for, so that the answer may lack it
+	claiming  bool            // a claim is under way
+	moved     bool            // since it was asked for a step of ours has entered or left, or one of another instance has entered
+	again     bool            // claim once more when it is back
+	lateSince bool            // late since it was asked for, so that its answer may lack that message
+	asked     uint64          // the lease that was held when it was asked for
+	since     map[string]bool // those that have left since, which its answer may still list
 
 	first map[string]int64 // when those that other instances enter again were sent, Unix ms, while the queue settles
 }

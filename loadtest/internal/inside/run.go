@@ -26,7 +26,7 @@ var full = sizes{typingChats: 1000, typingSockets: 10, messages: []int{10, 1000,
 
 const (
 	pairs   = 2
-	garbage = 200 // percent of what lives, as in a router with traffic
+	garbage = 100 // percent of what lives, as in a router with traffic
 )
 
 // run is one run of all parts.
