@@ -12,7 +12,6 @@ import (
 	"eclipse/internal/wire"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 )
 
 // The bridge's calls of the log and the bus: appends and look-ups in lanes, publishes, reads.
@@ -242,17 +241,8 @@ func (b *bridge) answerAppend(op logOp, a *chatlog.Appended, since time.Time) {
 	op.from.post(&messages.AppendResult{
 		Request: op.append, Epoch: a.Position.Epoch, Offset: a.Position.Offset, Repeat: a.Repeat, Payload: a.Payload,
 		Queued: a.Outbox.Queued, Fence: a.Outbox.Fence, Left: uint32(a.Outbox.Left),
-		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull), Anew: anew, SentAt: standingSince(a),
+		Fenced: errors.Is(a.Err, chatlog.ErrFenced), Full: errors.Is(a.Err, chatlog.ErrFull), Anew: anew, SentAt: a.Outbox.Sent,
 	}, b.mailbox.runner)
-}
-
-// standingSince is when a message was sent that a step found in the outbox, Unix ms; 0 = it found none.
-func standingSince(a *chatlog.Appended) int64 {
-	var r messages.PersistRequest
-	if len(a.Standing) == 0 || proto.Unmarshal(a.Standing, &r) != nil { // a claim tells which cannot be read
-		return 0
-	}
-	return r.SentAt
 }
 
 func (b *bridge) answerLookUp(l *lookUp, e *chatlog.Entry) {

@@ -49,7 +49,7 @@ func step(r *messages.AppendRequest) chatlog.Append {
 	a := chatlog.Append{ChatID: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body, Notice: r.Notice, Epoch: r.Epoch}
 	if r.Queue != nil {
 		data, _ := proto.Marshal(r.Queue) // fails for invalid UTF-8 only, which no decoder lets in
-		a.Queue = &chatlog.Item{Name: r.Queue.Key, Data: data}
+		a.Queue = &chatlog.Item{Name: r.Queue.Key, Data: data, Sent: r.Queue.SentAt}
 	}
 	if r.Done != nil {
 		a.Done = &chatlog.Done{Name: r.Done.Key, Fence: r.Done.Fence, Reason: r.Done.Reason}
@@ -129,6 +129,9 @@ func (b *bridge) addItems(result *claimed, chatID string, items []chatlog.Queued
 			b.router.metrics.OutboxUnreadable.Inc()
 			b.router.log.Error("a queued message cannot be read; it stays where it is", "chat", shortChat(chatID))
 			continue
+		}
+		if item.Sent > 0 { // it may have been sent earlier over another instance
+			r.SentAt = item.Sent
 		}
 		result.items = append(result.items, claimedItem{request: r, logged: wire.Position(item.Logged)})
 	}

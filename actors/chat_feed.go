@@ -18,7 +18,7 @@ func (c *chat) take(item claimedItem) *save {
 	if s == nil {
 		s = c.adopted(item.request)
 	}
-	c.sentBefore(s, c.outbox.sentAt(item.request))
+	s.sentBefore(item.request.SentAt)
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
 	s.reentered = s.reentered || item.request.Reentered
 	if !s.handed && s != c.saves.turn && !slices.Contains(c.saves.queue, s) {
@@ -31,14 +31,6 @@ func (c *chat) take(item claimedItem) *save {
 		c.lookUp(s, true)
 	}
 	return s
-}
-
-// sentBefore notes when a message was sent for the first time: its sender may have sent it again here.
-func (c *chat) sentBefore(s *save, first int64) {
-	if first < s.request.SentAt {
-		s.request = proto.CloneOf(s.request)
-		s.request.SentAt = first
-	}
 }
 
 // returned readies a message that others may have posted to be posted here. Theirs may be a call of the old API that is
@@ -80,9 +72,6 @@ func (c *chat) feed() {
 		c.takeBack(nil)
 		c.claimWhenSettled()
 		return
-	}
-	if c.outbox.whole { // all that is queued has its time
-		c.outbox.first = nil
 	}
 	next := slices.Clone(c.outbox.next())
 	for i, s := range next {

@@ -27,22 +27,18 @@ func (c *chat) enter(s *save) {
 	s.asking = false // the step finds it as well, if the log knows it
 	if s.live() {
 		if s.reentered { // by itself, since one that was sent again meanwhile is a repeat, which publishes nothing
-			c.publish(c.queuedNotice(s, true))
+			c.publish(c.queuedNotice(true))
 		}
 		c.appendLive(s)
 		return
 	}
 	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
-	c.step(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s), Notice: c.queuedNotice(s, s.reentered)})
+	c.step(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s), Notice: c.queuedNotice(s.reentered)})
 }
 
-// queuedNotice has new messages wait behind this one everywhere, and tells when one was sent that enters a queue which was lost.
-func (c *chat) queuedNotice(s *save, again bool) []byte {
-	n := wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch}
-	if again {
-		n.Key, n.SentAt = s.key, s.request.SentAt
-	}
-	return n.Encode()
+// queuedNotice has new messages wait behind this one everywhere, and tells of one that enters again since its queue was lost.
+func (c *chat) queuedNotice(again bool) []byte {
+	return wire.Notice{Type: wire.TypeOutboxQueued, Origin: c.router.cfg.Instance, Epoch: c.sequence.epoch, Again: again}.Encode()
 }
 
 func isAccepted(s *save) bool { return s.accepted }
@@ -122,9 +118,7 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 	c.learnFrom(r)
 	if s != nil {
-		if r.SentAt > 0 { // another let it in, and may be gone when the queue is lost
-			c.sentBefore(s, r.SentAt)
-		}
+		s.sentBefore(r.SentAt)
 		if s.live() {
 			s.at = at
 		}
@@ -233,9 +227,8 @@ func (c *chat) onNotice(n wire.Notice) {
 		if c.ready && n.Epoch > c.sequence.epoch { // that instance enters anew what it has; ours belongs among it
 			c.restart(n.Epoch)
 		}
-		if n.SentAt > 0 {
+		if n.Again {
 			c.letSettle()
-			c.outbox.sentBefore(n.Key, n.SentAt)
 			c.outbox.enteredLate()
 		}
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
@@ -318,8 +311,8 @@ func (c *chat) onRefusalSought(s *save, refusal *messages.Entry) {
 func (c *chat) enterAnew() {
 	known := c.outbox.left
 	c.outbox.lose()
-	for _, s := range c.saves.each(isEntering) { // their steps do not tell
-		c.publish(c.queuedNotice(s, true))
+	if c.saves.any(isEntering) { // their steps do not tell
+		c.publish(c.queuedNotice(true))
 	}
 	accepted := c.saves.each(isAccepted)
 	c.outbox.left = max(len(accepted), min(known, 1))

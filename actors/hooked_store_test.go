@@ -92,12 +92,9 @@ func (o *other) enters(chatID, userID, content, clientID string, sentAt int64, a
 		Role: "USER", UserId: userID, SentAt: sentAt, Key: saveKey(sender, clientID), Accepted: true, Reentered: again,
 	}
 	data, _ := proto.Marshal(r)
-	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another"}
-	if again {
-		notice.Key, notice.SentAt = r.Key, sentAt
-	}
+	notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another", Again: again}
 	done := o.Append(context.Background(), []chatlog.Append{
-		{ChatID: chatID, Aliases: []string{r.Key}, Queue: &chatlog.Item{Name: r.Key, Data: data}, Notice: notice.Encode()},
+		{ChatID: chatID, Aliases: []string{r.Key}, Queue: &chatlog.Item{Name: r.Key, Data: data, Sent: sentAt}, Notice: notice.Encode()},
 	})[0]
 	if done.Err != nil || !done.Outbox.Queued {
 		o.t.Fatalf("not queued: %+v", done)

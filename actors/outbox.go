@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"eclipse/actors/messages"
 )
 
 // outbox is what a chat knows of its queue of accepted messages. It is plain data: the chat tells it what the store
@@ -29,8 +27,6 @@ type outbox struct {
 	lateSince bool            // late since it was asked for, so that its answer may lack that message
 	asked     uint64          // the lease that was held when it was asked for
 	since     map[string]bool // those that have left since, which its answer may still list
-
-	first map[string]int64 // when those that other instances enter again were sent, Unix ms, while the queue settles
 }
 
 // feedWindow is how many of a chat's accepted messages persistence is given at once, so that one chat's backlog leaves
@@ -38,7 +34,6 @@ type outbox struct {
 const (
 	feedWindow = 32
 	claimMax   = 256
-	maxFirst   = 4 * claimMax
 )
 
 // hold adds a message that has entered, if that was under our lease. It returns false when the queue has others that are
@@ -60,28 +55,6 @@ func (o *outbox) hold(s *save) bool {
 		o.held = append(o.held, s)
 	}
 	return o.whole
-}
-
-// sentBefore notes when a message was sent that another instance enters again: its sender may have sent it once more
-// meanwhile, over an instance that lets it in with that later time.
-func (o *outbox) sentBefore(key string, at int64) {
-	if len(o.first) >= maxFirst {
-		return
-	}
-	if o.first == nil {
-		o.first = make(map[string]int64)
-	}
-	if known, ok := o.first[key]; !ok || at < known {
-		o.first[key] = at
-	}
-}
-
-// sentAt is when a queued message was sent for the first time, as far as is known.
-func (o *outbox) sentAt(r *messages.PersistRequest) int64 {
-	if at, known := o.first[r.Key]; known {
-		return min(at, r.SentAt)
-	}
-	return r.SentAt
 }
 
 // enteredLate notes that a message has entered whose place is not behind those at hand.

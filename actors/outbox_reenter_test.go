@@ -142,46 +142,61 @@ func TestLongQueueThatWasEnteredAgain(t *testing.T) {
 	}
 }
 
-// A message whose step is under way while the queue is lost tells its time as well: its sender may have sent it again
-// over another instance, which posts it.
-func TestTimeOfWhatEntersWhileTheQueueIsLost(t *testing.T) {
-	var once sync.Once
-	waits, release := make(chan struct{}), make(chan struct{})
-	log := &swapped{entering: func(r *messages.PersistRequest) {
-		if r.Content == "2" {
-			once.Do(func() { close(waits); <-release })
-		}
-	}}
-	f, ada := log.lossy(t, alone)
-	f.api.set(func() { f.api.fail = nil })
-	also := &swapped{durable: durable{log.Memory.Handle()}}
-	other := startOn(t, outboxConfig(alone), f.api, also.Memory, also, also)
-	other.routed(routeBatch)
-	again := other.connect("c1", "ada", signedIn, part2)
-	f.api.set(func() { f.api.fail = unavailable })
-	ada.accepted(1, 1)
-	ada.sayID("2", "2")
-	<-waits
-	sent := time.Now()
-	eventually(t, "some milliseconds", func() bool { return time.Since(sent) > 20*time.Millisecond })
-	again.accepted(0, 0)
-	fresh := newDurable(t)
-	also.swap(durable{fresh.Memory.Handle()})
-	again.accepted(2, 2) // it has the lease
-	log.swap(fresh)
-	close(release)
-	ada.hearsAcks("2", "accepted")
-	f.api.set(func() { f.api.fail = nil })
-	fresh.empty(t, "c1")
-	f.api.set(func() {
-		for id, row := range f.api.rows {
-			if row.Content == "2" && row.SentAt.After(sent) {
-				t.Errorf("%s is stored with the time at which it was sent again", id)
+// A message that enters again, or whose step is under way while the queue is lost, brings its time along: its sender may have
+// sent it again over another instance, which posts it and hears of nothing.
+func TestTimeOfWhatWasSentAgain(t *testing.T) {
+	for name, under := range map[string]bool{"its step is under way": true, "accepted": false} {
+		t.Run(name, func(t *testing.T) {
+			var once sync.Once
+			waits, release := make(chan struct{}), make(chan struct{})
+			log := &swapped{entering: func(r *messages.PersistRequest) {
+				if r.Content == "2" {
+					once.Do(func() {
+						close(waits)
+						if under {
+							<-release
+						}
+					})
+				}
+			}}
+			f, ada := log.lossy(t, alone)
+			f.api.set(func() { f.api.fail = nil })
+			also := &swapped{durable: durable{log.Memory.Handle()}}
+			other := startOn(t, outboxConfig(alone), f.api, also.Memory, also, also)
+			other.routed(routeBatch)
+			again := other.connect("c1", "ada", signedIn, part2)
+			f.api.set(func() { f.api.fail = unavailable })
+			ada.accepted(1, 1)
+			ada.sayID("2", "2")
+			<-waits
+			if !under {
+				ada.hearsAcks("2", "accepted")
 			}
-		}
-	})
-	if got := f.api.stored(); !slices.Equal(got, []string{"1", "2", "0"}) {
-		t.Errorf("stored %q", got)
+			sent := time.Now()
+			eventually(t, "some milliseconds", func() bool { return time.Since(sent) > 20*time.Millisecond })
+			again.accepted(0, 0)
+			fresh := newDurable(t)
+			also.swap(durable{fresh.Memory.Handle()})
+			again.accepted(2, 2) // it has the lease
+			log.swap(fresh)
+			close(release)
+			if !under {
+				f.tellHead(fresh, "")
+			}
+			ada.hearsAcks("2", "accepted")
+			f.api.set(func() { f.api.fail = nil })
+			eventually(t, "all are stored", func() bool { return len(f.api.stored()) == 3 })
+			f.api.set(func() {
+				for id, row := range f.api.rows {
+					if row.Content == "2" && row.SentAt.After(sent) {
+						t.Errorf("%s is stored with the time at which it was sent again", id)
+					}
+				}
+			})
+			if got := f.api.stored(); !slices.Equal(got, []string{"1", "2", "0"}) {
+				t.Errorf("stored %q", got)
+			}
+		})
 	}
 }
 
@@ -208,7 +223,7 @@ func TestNothingAcceptedHere(t *testing.T) {
 
 // It waits too when it hears that another enters again what was lost, also if the queue as it is listed has no such message.
 func TestAnotherEntersAgain(t *testing.T) {
-	for name, sentAt := range map[string]int64{"nothing was lost": 0, "entered again": 1} {
+	for name, again := range map[string]bool{"nothing was lost": false, "entered again": true} {
 		t.Run(name, func(t *testing.T) {
 			answer := make(chan struct{})
 			defer close(answer)
@@ -218,10 +233,7 @@ func TestAnotherEntersAgain(t *testing.T) {
 			f.persistence.address = &before{f.persistence.address, posted.see}
 			f.routed(routeBatch)
 			f.connect("c1", "bob", signedIn, part2)
-			notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another", SentAt: sentAt}
-			if sentAt > 0 {
-				notice.Key = "c:u:ada:2"
-			}
+			notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another", Again: again}
 			f.send(f.chatPID("c1"), &messages.Payload{Payload: notice.Encode()})
 			for range 2 { // the first may be older than what the notice tells of
 				f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1, items: []claimedItem{{request: &messages.PersistRequest{
@@ -229,7 +241,7 @@ func TestAnotherEntersAgain(t *testing.T) {
 				}}}})
 			}
 			f.connect("c1", "eve", signedIn, part2) // the chat has come to them
-			if got := posted.take(); (len(got) == 0) != (sentAt > 0) {
+			if got := posted.take(); (len(got) == 0) != again {
 				t.Errorf("posted %q", got)
 			}
 		})

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"eclipse/actors/messages"
 	"eclipse/internal/wire"
 )
@@ -51,6 +53,14 @@ type save struct {
 
 // live tells whether the message is shown before it is stored.
 func (v *save) live() bool { return v.request.Live }
+
+// sentBefore notes when the message was sent for the first time: it may have been sent again here.
+func (v *save) sentBefore(first int64) {
+	if 0 < first && first < v.request.SentAt {
+		v.request = proto.CloneOf(v.request)
+		v.request.SentAt = first
+	}
+}
 
 // fewSaves are found as fast without a map.
 const fewSaves = 16

@@ -1009,7 +1009,7 @@ type AppendResult struct {
 	Cancelled     bool                   `protobuf:"varint,11,opt,name=cancelled,proto3" json:"cancelled,omitempty"`         // nothing was done: the chat has taken it back
 	Again         bool                   `protobuf:"varint,12,opt,name=again,proto3" json:"again,omitempty"`                 // the event is logged again, without the rest of the step: the log has ended that had it, or fenced
 	Anew          bool                   `protobuf:"varint,13,opt,name=anew,proto3" json:"anew,omitempty"`                   // nothing was done: the log has begun anew, in the epoch that is told
-	SentAt        int64                  `protobuf:"varint,14,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // of the message of the step, Unix milliseconds, when it stood in the outbox before; 0 = it did not
+	SentAt        int64                  `protobuf:"varint,14,opt,name=sent_at,json=sentAt,proto3" json:"sent_at,omitempty"` // of the message of the step, as the outbox has it: when it was first sent, Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

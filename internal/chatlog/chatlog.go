@@ -46,7 +46,6 @@ type Appended struct {
 	Repeat   bool        // the key was known: Position is the entry that has it, nothing was logged or published
 	Payload  []byte      // the sealed payload as logged; nil when Repeat and the entry was trimmed from the window
 	Outbox   OutboxState // after the step; only of steps with Queue or Done
-	Standing []byte      // the data of the step's item when that was queued before, which it stays; else nil
 	Err      error       // this append failed (the others may have succeeded); the outcome is unknown unless errors.Is(Err, ErrRefused)
 }
 

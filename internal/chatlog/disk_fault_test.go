@@ -213,6 +213,27 @@ func TestDiskLeavesOtherFilesAlone(t *testing.T) {
 	}
 }
 
+// A file that an older build wrote is brought up to date, with what is queued in it.
+func TestDiskOfAnOlderVersion(t *testing.T) {
+	path, chatID := diskPath(t), newChat()
+	d := openDiskAt(t, path, Options{})
+	mustAppend(t, d, waiting(chatID, "a"))
+	d.Close()
+	f, err := connectFile(path)
+	if err == nil {
+		err = errors.Join(f.writer.script("ALTER TABLE queued DROP COLUMN sent; PRAGMA user_version = 1"), f.disconnect())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = openDiskAt(t, path, Options{})
+	again := waiting(chatID, "a")
+	again.Queue.Sent = 7
+	if got := mustAppend(t, d, again).Outbox; !got.Queued || got.Sent != 7 || got.Left != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestDiskHasGuests(t *testing.T) {
 	path, chatID := diskPath(t), newChat()
 	var log diskLog

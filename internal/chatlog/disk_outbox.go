@@ -37,11 +37,11 @@ func (d *Disk) Claim(ctx context.Context, chatID string, after uint64, limit int
 
 // queuedOf returns messages with the log's entries that their names find.
 func queuedOf(s *session, chatID string, after uint64, limit int) (found []Queued, err error) {
-	err = s.rows(`SELECT w.seq, w.name, w.data, coalesce(n.offset, 0), iif(n.offset IS NULL, '', c.epoch) FROM queued w
+	err = s.rows(`SELECT w.seq, w.name, w.data, w.sent, coalesce(n.offset, 0), iif(n.offset IS NULL, '', c.epoch) FROM queued w
 		LEFT JOIN chats c ON c.chat = w.chat LEFT JOIN names n ON n.chat = c.id AND n.name = w.name
 		WHERE w.chat = ? AND w.seq > ? ORDER BY w.seq LIMIT ?`, []any{chatID, after, limit}, func(row *sql.Rows) error {
 		var q Queued
-		if err := row.Scan(&q.Seq, &q.Name, &q.Data, &q.Logged.Offset, &q.Logged.Epoch); err != nil {
+		if err := row.Scan(&q.Seq, &q.Name, &q.Data, &q.Sent, &q.Logged.Offset, &q.Logged.Epoch); err != nil {
 			return err
 		}
 		found = append(found, q)

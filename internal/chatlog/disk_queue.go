@@ -62,16 +62,21 @@ func (tx *transaction) seq(chatID, name string) (seq uint64, err error) {
 	return seq, err
 }
 
-// data is that of a queued message.
-func (tx *transaction) data(chatID, name string) (data []byte, err error) {
-	_, err = tx.row("SELECT data FROM queued WHERE chat = ? AND name = ?", []any{chatID, name}, &data)
-	return data, err
+// date notes when a queued message was sent, if that is earlier than is known, and tells what is known then.
+func (tx *transaction) date(chatID string, again *Item) (sent int64, err error) {
+	if again.Sent > 0 {
+		if _, err := tx.exec("UPDATE queued SET sent = ?1 WHERE chat = ?2 AND name = ?3 AND (sent = 0 OR sent > ?1)", again.Sent, chatID, again.Name); err != nil {
+			return 0, err
+		}
+	}
+	_, err = tx.row("SELECT sent FROM queued WHERE chat = ? AND name = ?", []any{chatID, again.Name}, &sent)
+	return sent, err
 }
 
 // push puts a message at the end.
 func (tx *transaction) push(q *diskQueue, chatID string, item Item) error {
 	q.left, q.changed = q.left+1, true
-	_, err := tx.exec("INSERT INTO queued (chat, name, data) VALUES (?, ?, ?)", chatID, item.Name, item.Data)
+	_, err := tx.exec("INSERT INTO queued (chat, name, data, sent) VALUES (?, ?, ?, ?)", chatID, item.Name, item.Data, item.Sent)
 	return err
 }
 

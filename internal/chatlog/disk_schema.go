@@ -70,6 +70,7 @@ var diskMigrations = []string{
 		name   TEXT    NOT NULL,
 		data   BLOB
 	);`,
+	`ALTER TABLE queued ADD COLUMN sent INTEGER NOT NULL DEFAULT 0; -- 0 = not known`,
 }
 
 // migrate brings a new or older file up to date. It refuses what is another application's or a newer build's.

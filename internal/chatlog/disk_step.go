@@ -109,8 +109,11 @@ func (s *steps) change(c *diskChat, q *diskQueue, item *Append, entry queueEntry
 	result.Outbox = q.state(s.holder)
 	result.Outbox.Queued = entry == entryNew || entry == entryThere
 	var err error
-	if entry == entryThere {
-		result.Standing, err = s.data(item.ChatID, item.Queue.Name)
+	switch entry {
+	case entryNew:
+		result.Outbox.Sent = item.Queue.Sent
+	case entryThere:
+		result.Outbox.Sent, err = s.date(item.ChatID, item.Queue)
 	}
 	return result, err
 }

@@ -32,6 +32,9 @@ func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	}
 	there := q.holds(item)
 	enters := item.Queue != nil && !result.Repeat && !there
+	if there {
+		q.date(item.Queue)
+	}
 	if enters && q.leftBy(item) >= MaxQueued {
 		return Appended{Outbox: q.state(m.holder), Err: ErrFull}
 	}
@@ -50,10 +53,9 @@ func (m *Memory) step(s *shard, item *Append, now time.Time) Appended {
 	result.Position.Epoch = s.head(item.ChatID, now).Epoch
 	q = s.queue(item.ChatID)
 	result.Outbox = q.state(m.holder)
-	if there {
-		result.Standing = q.data(item.Queue.Name)
+	if item.Queue != nil {
+		result.Outbox.Queued, result.Outbox.Sent = q.sent(item.Queue.Name)
 	}
-	result.Outbox.Queued = item.Queue != nil && q.has(item.Queue.Name)
 	return result
 }
 

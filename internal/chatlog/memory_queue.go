@@ -26,8 +26,22 @@ func (q *memoryQueue) has(name string) bool {
 	return ok
 }
 
-// data is that of a queued message.
-func (q *memoryQueue) data(name string) []byte { return q.items[q.behind(q.seqs[name]-1)].Data }
+// date notes when a queued message was sent, if that is earlier than is known.
+func (q *memoryQueue) date(again *Item) {
+	item := &q.items[q.behind(q.seqs[again.Name]-1)]
+	if again.Sent > 0 && (item.Sent == 0 || again.Sent < item.Sent) {
+		item.Sent = again.Sent
+	}
+}
+
+// sent is when a queued message was sent; false: it is not queued.
+func (q *memoryQueue) sent(name string) (queued bool, at int64) {
+	seq, queued := q.seqs[name]
+	if queued {
+		at = q.items[q.behind(seq-1)].Sent
+	}
+	return queued, at
+}
 
 // push puts a message at the end.
 func (q *memoryQueue) push(item Item, now time.Time) {

@@ -48,6 +48,7 @@ type Outbox interface {
 type Item struct {
 	Name string // one of the Aliases: sender and clientMessageId, unique in its chat
 	Data []byte // what is needed to post it; opaque here
+	Sent int64  // when it was sent, Unix ms, 0 = not known; of all that enter under one name the earliest is kept
 }
 
 // Done takes a message out of the outbox.
@@ -60,6 +61,7 @@ type Done struct {
 // OutboxState is what a step tells about its chat's queue.
 type OutboxState struct {
 	Queued bool   // the item of the step is in the queue now, whenever it came there
+	Sent   int64  // of that item, as the queue has it
 	Fence  uint64 // of the lease that this handle holds now, 0 = it holds none
 	Left   int    // messages queued
 }

@@ -110,13 +110,14 @@ func appendStep(args []string, item *Append) []string {
 	body := stem(item.Body)
 	if item.outbox() || len(item.Notice) > 0 {
 		var fence, done, reason, name, data string
+		sent := "0"
 		if item.Done != nil {
 			fence, done, reason = strconv.FormatUint(item.Done.Fence, 10), item.Done.Name, item.Done.Reason
 		}
 		if item.Queue != nil {
-			name, data = item.Queue.Name, string(item.Queue.Data)
+			name, data, sent = item.Queue.Name, string(item.Queue.Data), strconv.FormatInt(item.Queue.Sent, 10)
 		}
-		args = append(args, "", body, fence, done, reason, name, data, string(item.Notice), item.Epoch)
+		args = append(args, "", body, fence, done, reason, name, data, sent, string(item.Notice), item.Epoch)
 	} else {
 		args = append(args, body)
 	}
@@ -175,14 +176,14 @@ const (
 	stepRepeat = 0
 )
 
-// carriedOut reads how it went, a repeat's payload, the state of the outbox, and what was queued before.
+// carriedOut reads how it went, a repeat's payload, and the state of the outbox.
 func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appended, error) {
 	parts, err := outcome.ToArray()
 	if err != nil || len(parts) != 6 {
 		return Appended{}, errAnswer
 	}
-	var numbers [4]int64
-	for i, j := range [...]int{0, 2, 3, 4} {
+	var numbers [5]int64
+	for i, j := range [...]int{0, 2, 3, 4, 5} {
 		if numbers[i], err = parts[j].AsInt64(); err != nil {
 			return Appended{}, errAnswer
 		}
@@ -202,11 +203,8 @@ func carriedOut(at Position, item *Append, outcome *rueidis.RedisMessage) (Appen
 			result = appended(at, item, &parts[0])
 		}
 	}
-	if standing, err := parts[5].ToString(); err == nil {
-		result.Standing = []byte(standing)
-	}
 	if item.outbox() {
-		result.Outbox = OutboxState{Queued: numbers[1] == 1, Fence: uint64(numbers[2]), Left: int(numbers[3])}
+		result.Outbox = OutboxState{Queued: numbers[1] == 1, Fence: uint64(numbers[2]), Left: int(numbers[3]), Sent: numbers[4]}
 	}
 	return result, nil
 }

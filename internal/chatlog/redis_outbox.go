@@ -70,7 +70,7 @@ func count(value *rueidis.RedisMessage) (int, error) {
 	return int(n), nil
 }
 
-// messages reads seq, name, data and the offset of the entry that the name finds, of each.
+// messages reads seq, name, data, the offset of the entry that the name finds, and the time, of each.
 func messages(epoch, rows *rueidis.RedisMessage) ([]Queued, error) {
 	at, err := epoch.ToString()
 	if err != nil {
@@ -83,7 +83,7 @@ func messages(epoch, rows *rueidis.RedisMessage) ([]Queued, error) {
 	found := make([]Queued, len(all))
 	for i := range all {
 		parts, err := all[i].ToArray()
-		if err != nil || len(parts) != 4 {
+		if err != nil || len(parts) != 5 {
 			return nil, errAnswer
 		}
 		if found[i], err = message(at, parts); err != nil {
@@ -111,6 +111,9 @@ func message(epoch string, parts []rueidis.RedisMessage) (q Queued, err error) {
 	}
 	if offset > 0 {
 		q.Logged = Position{Epoch: epoch, Offset: offset}
+	}
+	if q.Sent, err = parts[4].AsInt64(); err != nil {
+		return q, errAnswer
 	}
 	return q, nil
 }

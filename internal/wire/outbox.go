@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +20,10 @@ type Notice struct {
 	Type   string // one of the three
 	Origin string // the instance that says so; "" = the store itself
 	Epoch  string // outbox_queued: of the log beside the queue, "" = not known; a new one says that both were lost
-	Key    string // the others, and outbox_queued with SentAt: sender and clientMessageId, as the log and the outbox name the message
+	Key    string // the others: sender and clientMessageId, as the log and the outbox name the message
 	ID     string // outbox_stored: the message's id
 	Code   Code   // outbox_failed
-	SentAt int64  // outbox_queued: when one that enters anew was sent, Unix ms; 0 = it does not
+	Again  bool   // outbox_queued: it enters again, since the queue that had it was lost
 }
 
 // Encode makes the payload for the bus; ParsePayload decodes it.
@@ -35,8 +34,8 @@ func (n Notice) Encode() []byte {
 	b = appendGiven(b, "key", n.Key)
 	b = appendGiven(b, "id", n.ID)
 	b = appendGiven(b, "code", string(n.Code))
-	if n.SentAt != 0 {
-		b = strconv.AppendInt(append(b, `,"sentAt":`...), n.SentAt, 10)
+	if n.Again {
+		b = append(b, `,"again":true`...)
 	}
 	return append(b, '}')
 }
@@ -50,7 +49,7 @@ func parseNotice(raw []byte) (Notice, bool) {
 		Key    string `json:"key"`
 		ID     string `json:"id"`
 		Code   Code   `json:"code"`
-		SentAt int64  `json:"sentAt"`
+		Again  bool   `json:"again"`
 	}
 	if json.Unmarshal(raw, &p) != nil {
 		return Notice{}, false
@@ -63,7 +62,7 @@ func parseNotice(raw []byte) (Notice, bool) {
 		_, known := answers[n.Code]
 		return n, n.Key != "" && known
 	}
-	return n, (n.SentAt > 0) == (n.Key != "") && n.SentAt >= 0
+	return n, true
 }
 
 // NoticeEpoch is the epoch that a notice of a queued message tells, "" in any other payload. It is as exact as the encoder

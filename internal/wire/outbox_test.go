@@ -11,7 +11,7 @@ func TestNotices(t *testing.T) {
 		{Type: TypeOutboxQueued},
 		{Type: TypeOutboxQueued, Origin: "i1"},
 		{Type: TypeOutboxQueued, Origin: "i1", Epoch: "0195a1b2c3d4"},
-		{Type: TypeOutboxQueued, Origin: "i1", Epoch: "0195a1b2c3d4", Key: "c:u:ada:k1", SentAt: 1795947598672},
+		{Type: TypeOutboxQueued, Origin: "i1", Epoch: "0195a1b2c3d4", Again: true},
 		{Type: TypeOutboxStored, Key: "c:u:ada:k1", ID: "cm1"},
 		{Type: TypeOutboxFailed, Key: `c:anon:"k`, Code: APIRejected},
 	} {
@@ -31,7 +31,7 @@ func TestNotices(t *testing.T) {
 	for _, bad := range []string{
 		`{"type":"outbox_stored"}`, `{"type":"outbox_stored","key":"k"}`, `{"type":"outbox_stored","id":"i"}`,
 		`{"type":"outbox_failed","key":"k"}`, `{"type":"outbox_failed","key":"k","code":"WHO_KNOWS"}`, `{"type":"outbox_stored","key":7,"id":"i"}`,
-		`{"type":"outbox_queued","key":"k"}`, `{"type":"outbox_queued","sentAt":5}`, `{"type":"outbox_queued","key":"k","sentAt":-5}`, `{"type":"outbox_queued","key":"k","sentAt":"x"}`,
+		`{"type":"outbox_queued","again":"x"}`,
 	} {
 		if p, err := ParsePayload([]byte(bad), "c1"); err != ErrNotOurs {
 			t.Errorf("%s: got %+v, %v", bad, p, err)

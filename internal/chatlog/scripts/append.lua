@@ -3,12 +3,12 @@
 -- ARGV[4] channel, ARGV[5] window (entries), ARGV[6] least age of an event key before it is pruned (ms); with the outbox
 -- chat, holder, how long a lease lasts (ms), and how many messages a queue may have; then the steps. One that only logs:
 -- its body up to where the seal goes, how many names it has, its key, its aliases. Any other: '', then body, fence and
--- name of the message that leaves, reason, name and data of the message that enters, notice, the epoch that the caller
--- knows ('' = no such part), how many names, the names.
+-- name of the message that leaves, reason, name, data and time of the message that enters, notice, the epoch that the
+-- caller knows ('' = no such part), how many names, the names.
 -- Reply: epoch, then for each step its offset and what became of it: 1 (logged now) or the payload that a known key has
 -- (nil when it was trimmed). Of a step of the longer form: how it went (1; 0 a repeat; -1 another holds the lease; -2 the
 -- queue is full; -3 the log is of a later epoch; the latter three change nothing), the repeat's payload, whether its message
--- is queued, fence, how many are, the data of its message if that was queued before (else nil).
+-- is queued, fence, how many are, when its message was sent.
 --
 -- All reads come first for the first step, and the first write is one that a full or read-only server refuses, so a
 -- refusal leaves nothing half done. Publishing comes last, when the log is whole: a server that forbids it is told
@@ -85,12 +85,15 @@ end
 -- Steps of the longer form: returns what carries out the one that begins at an index, given its names. The function that
 -- makes it keeps these functions from costing anything where none is used.
 local function longer()
-  local function told(outcome, payload, queue, there)
+  local function told(outcome, payload, queue)
     if not box then
-      return {outcome, payload, 0, 0, 0, false}
+      return {outcome, payload, 0, 0, 0, 0}
     end
-    local queued = queue ~= '' and box.find(queue) and 1 or 0
-    return {outcome, payload, queued, box.held(holder), box.left, there and box.data(there) or false}
+    local queued, sent
+    if queue ~= '' then
+      queued, sent = box.find(queue)
+    end
+    return {outcome, payload, queued and 1 or 0, box.held(holder), box.left, sent or 0}
   end
 
   local function finish(done, seq, reason)
@@ -102,8 +105,8 @@ local function longer()
     end
   end
 
-  local function admit(queue, data)
-    box.enter(queue, data)
+  local function admit(queue, data, sent)
+    box.enter(queue, data, sent)
     if box.taken(holder) then
       published[#published + 1] = queued_notice
     else
@@ -114,7 +117,7 @@ local function longer()
   -- Looks at everything before it changes anything; that a known entry gets the names that it lacks is no exception, since
   -- then nothing enters that could be too much.
   return function(at, names)
-    local stem, fence, done, reason, queue, data, notice, epoch = unpack(ARGV, at + 1, at + 8)
+    local stem, fence, done, reason, queue, data, sent, notice, epoch = unpack(ARGV, at + 1, at + 9)
     if epoch ~= '' and epoch < chat.epoch then
       return 0, told(-3, false, queue)
     end
@@ -123,12 +126,16 @@ local function longer()
     end
     local offset = #names > 0 and (stem ~= '' or queue ~= '') and find(names)
     local gone = fence ~= '' and box.find(done)
-    local there = queue ~= '' and queue ~= done and box.find(queue)
+    local there, before
+    if queue ~= '' and queue ~= done then
+      there, before = box.find(queue)
+    end
+    local earlier = there and tonumber(sent) > 0 and (before == 0 or tonumber(sent) < before)
     local enters = queue ~= '' and not offset and not there
     if enters and box.left - (gone and 1 or 0) >= most then
       return 0, told(-2, false, queue)
     end
-    if fence ~= '' or enters then
+    if fence ~= '' or enters or earlier then
       box.secure()
     end
     if fence ~= '' then
@@ -140,12 +147,14 @@ local function longer()
       offset = chat.offset
     end
     if enters then
-      admit(queue, data)
+      admit(queue, data, sent)
+    elseif earlier then
+      box.date(queue, there, sent)
     end
     if notice ~= '' and not (queue ~= '' and repeated) then
       published[#published + 1] = notice
     end
-    return offset or 0, told(repeated and 0 or 1, payload, queue, there)
+    return offset or 0, told(repeated and 0 or 1, payload, queue)
   end
 end
 
@@ -154,7 +163,7 @@ while ARGV[i] do
   local at, names = i, {}
   local stem = ARGV[i]
   if stem == '' then
-    i = i + 8
+    i = i + 9
   end
   local last = i + 1 + tonumber(ARGV[i + 1])
   for j = i + 2, last do

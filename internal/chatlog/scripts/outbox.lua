@@ -1,8 +1,8 @@
 -- Shared by the scripts that know the outbox: one chat's queue, its lease, and the index of all queues. It is put after
 -- chat.lua.
 --
---   stream  queue:{chat}   the messages: id <seq>-0, fields n (name) and d (data)
---   hash    queued:{chat}  the seq of each name
+--   stream  queue:{chat}   the messages: id <seq>-0, fields n (name), d (data) and s (when it was sent, ms; 0 = not known)
+--   hash    queued:{chat}  for each name <seq>:<when it was sent first>
 --   hash    lease:{chat}   holder, fence, until (ms; 0: the lease ended with the last message), seq (the last given)
 --   zset    outbox:due     chats with messages, scored with the end of their lease (ms)
 --   stream  outbox:dead    dead letters: fields c (chat), n, d, r (reason)
@@ -12,6 +12,15 @@
 -- server's milliseconds, or one more than the previous: they rise even when the lease was lost.
 
 local queued_notice = '{"type":"outbox_queued"}'
+
+-- The two parts of a value of queued:{chat}.
+local function read_place(value)
+  if not value then
+    return nil
+  end
+  local seq, sent = string.match(value, '^(%d+):?(%d*)$')
+  return seq, tonumber(sent) or 0
+end
 
 local function queue_key(id)
   return 'queue:{' .. id .. '}'
@@ -33,7 +42,7 @@ local function open_box(id, due, dead)
   if names ~= box.left then -- the names were lost, or the messages: the queue is what counts
     redis.call('DEL', queued)
     for _, row in ipairs(redis.call('XRANGE', queue, '-', '+')) do
-      redis.call('HSET', queued, row[2][2], string.match(row[1], '^%d+'))
+      redis.call('HSET', queued, row[2][2], string.match(row[1], '^%d+') .. ':' .. (row[2][6] or 0))
     end
   end
   if box.left == 0 then
@@ -59,31 +68,31 @@ local function open_box(id, due, dead)
     return box.holder ~= holder and box.ends > now
   end
 
-  -- The seq of a queued name, or false.
+  -- The seq of a queued name and when it was sent, or nil.
   function box.find(name)
-    return redis.call('HGET', queued, name)
+    return read_place(redis.call('HGET', queued, name))
   end
 
-  -- What is queued at a seq, or false.
-  function box.data(at)
-    at = at .. '-0'
-    local row = redis.call('XRANGE', queue, at, at)[1]
-    return row and row[2][4] or false
+  -- Notes when a queued name was sent.
+  function box.date(name, at, sent)
+    redis.call('HSET', queued, name, at .. ':' .. sent)
   end
 
-  function box.enter(name, data)
+  function box.enter(name, data, sent)
     seq = math.max(seq + 1, now)
-    redis.call('XADD', queue, int(seq) .. '-0', 'n', name, 'd', data)
-    redis.call('HSET', queued, name, int(seq))
+    redis.call('XADD', queue, int(seq) .. '-0', 'n', name, 'd', data, 's', sent)
+    box.date(name, int(seq), sent)
     box.left = box.left + 1
   end
 
   -- With a reason the message goes to the dead letters. The lease ends with the last message.
   function box.leave(name, at, reason)
+    at = at .. '-0'
     if reason ~= '' then
-      redis.call('XADD', dead, '*', 'c', id, 'n', name, 'd', box.data(at) or '', 'r', reason)
+      local row = redis.call('XRANGE', queue, at, at)[1]
+      redis.call('XADD', dead, '*', 'c', id, 'n', name, 'd', row and row[2][4] or '', 'r', reason)
     end
-    redis.call('XDEL', queue, at .. '-0')
+    redis.call('XDEL', queue, at)
     redis.call('HDEL', queued, name)
     box.left = box.left - 1
     if box.left == 0 then
@@ -111,13 +120,14 @@ local function open_box(id, due, dead)
     end
   end
 
-  -- Messages after a seq, each as seq, name, data, and the offset that its name finds (0: none).
+  -- Messages after a seq, each as seq, name, data, the offset that its name finds (0: none), and when it was sent.
   function box.messages(chat, after, count)
     local found = {}
     for i, row in ipairs(redis.call('XRANGE', queue, after .. '-1', '+', 'COUNT', count)) do
       local name = row[2][2]
       local logged = redis.call('ZSCORE', chat.keys, name)
-      found[i] = {string.match(row[1], '^%d+'), name, row[2][4], tonumber(logged or 0)}
+      local _, sent = box.find(name)
+      found[i] = {string.match(row[1], '^%d+'), name, row[2][4], tonumber(logged or 0), sent or 0}
     end
     return found
   end

@@ -18,7 +18,7 @@ redis.call('XDEL', KEYS[2], ARGV[4])
 if there then
   return 1
 end
-box.enter(name, data)
+box.enter(name, data, 0)
 box.settle()
 local heard = redis.pcall('PUBLISH', 'chat:' .. id, queued_notice)
 if type(heard) == 'table' and heard.err then
