@@ -12,6 +12,7 @@ import (
 	"eclipse/internal/wire"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 )
 
 // The bridge's calls of the log and the bus: appends and look-ups in lanes, publishes, reads.
@@ -205,6 +206,9 @@ func (b *bridge) logAgain(op *logOp, a *chatlog.Appended) bool {
 	if r.Done != nil {
 		op.from.post(&messages.AppendResult{Request: r, Epoch: a.Position.Epoch, Fenced: fenced, Again: true}, b.mailbox.runner)
 		op.append = &messages.AppendRequest{ChatId: r.ChatId, Key: r.Key, Aliases: r.Aliases, Body: r.Body}
+	} else if sent := a.Outbox.Sent; r.Queue != nil && 0 < sent && sent < r.Queue.SentAt { // the lost queue had it from before
+		op.append = proto.CloneOf(r)
+		op.append.Queue.SentAt = sent
 	}
 	op.again = true
 	return true

@@ -130,8 +130,8 @@ func (b *bridge) addItems(result *claimed, chatID string, items []chatlog.Queued
 			b.router.log.Error("a queued message cannot be read; it stays where it is", "chat", shortChat(chatID))
 			continue
 		}
-		if item.Sent > 0 { // it may have been sent earlier over another instance
-			r.SentAt = item.Sent
+		if 0 < item.Sent && item.Sent < r.SentAt { // an instance where it was sent earlier has let it in again
+			r.SentAt, r.Reentered = item.Sent, true
 		}
 		result.items = append(result.items, claimedItem{request: r, logged: wire.Position(item.Logged)})
 	}

@@ -18,7 +18,10 @@ func (c *chat) take(item claimedItem) *save {
 	if s == nil {
 		s = c.adopted(item.request)
 	}
-	s.sentBefore(item.request.SentAt)
+	if s.sentBefore(item.request.SentAt) && isPosted(s) { // with the later time, perhaps in the wrong place
+		c.recall(s)
+		c.saves.giveUp(s)
+	}
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
 	s.reentered = s.reentered || item.request.Reentered
 	if !s.handed && s != c.saves.turn && !slices.Contains(c.saves.queue, s) {
@@ -68,7 +71,7 @@ func (c *chat) adopted(r *messages.PersistRequest) *save {
 // feed gives persistence what is next in the queue, in its order: what persistence has already and comes after a message
 // that it has not is taken back first.
 func (c *chat) feed() {
-	if time.Now().Before(c.outbox.settles) || c.saves.any(isReentering) || c.outbox.late {
+	if c.outbox.settling(time.Now()) || c.saves.any(isReentering) || c.outbox.late {
 		c.takeBack(nil)
 		c.claimWhenSettled()
 		return
@@ -110,6 +113,7 @@ func isReentering(s *save) bool { return s.reentered && s.entering }
 func (c *chat) letSettle() {
 	c.takeBack(nil)
 	c.outbox.settles = time.Now().Add(c.router.cfg.Lease)
+	c.outbox.enteredLate()
 	c.claimWhenSettled()
 }
 

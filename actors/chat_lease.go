@@ -42,7 +42,7 @@ func (c *chat) claim() {
 		return
 	}
 	all := c.outbox.late || c.saves.any(isReentered)
-	c.outbox.ask()
+	c.outbox.ask(time.Now())
 	c.claimAt = time.Time{}
 	c.router.bridge.request(&claim{c.id, all}, c.self)
 }
@@ -78,7 +78,11 @@ func (c *chat) onClaimed(r *claimed) {
 		c.outbox.again = c.outbox.list(front, left) || c.outbox.again
 		c.feed()
 	}
-	if c.outbox.again {
+	switch {
+	case !c.outbox.again:
+	case c.outbox.settling(time.Now()):
+		c.claimWhenSettled()
+	default:
 		c.claim()
 	}
 }
@@ -130,7 +134,7 @@ func (c *chat) onQueueHead(queued bool) {
 	case queued: // under a lease of ours too: whatever was forgotten here is listed again
 		c.outbox.left = max(c.outbox.left, 1)
 		c.claim()
-	case c.outbox.left > 0 && c.outbox.fence == 0 && !time.Now().Before(c.outbox.settles): // it may have been empty before a notice
+	case c.outbox.left > 0 && c.outbox.fence == 0 && !c.outbox.settling(time.Now()): // it may have been empty before a notice
 		c.claim()
 	}
 }

@@ -135,7 +135,7 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 	case held:
 		c.returned(s)
 		c.feed()
-	case s == nil || c.outbox.wanted(): // its senders were answered meanwhile, or there are others in the queue
+	case s == nil || c.outbox.wanted(time.Now()): // its senders were answered meanwhile, or there are others in the queue
 		c.claim()
 		c.feed()
 	}
@@ -229,7 +229,6 @@ func (c *chat) onNotice(n wire.Notice) {
 		}
 		if n.Again {
 			c.letSettle()
-			c.outbox.enteredLate()
 		}
 		c.outbox.left, c.outbox.moved = max(c.outbox.left, 1), true
 		if c.outbox.whole = false; c.outbox.fence != 0 {

@@ -60,10 +60,13 @@ func (o *outbox) hold(s *save) bool {
 // enteredLate notes that a message has entered whose place is not behind those at hand.
 func (o *outbox) enteredLate() { o.whole, o.late, o.lateSince = false, true, true }
 
-// ask notes that the queue is asked for.
-func (o *outbox) ask() {
-	o.claiming, o.asked, o.moved, o.since, o.again, o.lateSince = true, o.fence, false, nil, false, false
+// ask notes that the queue is asked for. While it settles, what comes before those at hand may enter at any time.
+func (o *outbox) ask(now time.Time) {
+	o.claiming, o.asked, o.moved, o.since, o.again, o.lateSince = true, o.fence, false, nil, false, o.settling(now)
 }
+
+// settling tells whether other instances may still enter again what a lost queue had.
+func (o *outbox) settling(now time.Time) bool { return now.Before(o.settles) }
 
 // listed tells whether an item of a claim's answer is queued still, and is not about to leave.
 func (o *outbox) listed(key string) bool { return !o.leaving[key] && !o.since[key] }
@@ -95,9 +98,9 @@ func bySending(a, b *save) int {
 	return cmp.Or(cmp.Compare(a.request.SentAt, b.request.SentAt), cmp.Compare(again(a), again(b)))
 }
 
-// wanted tells whether the queue should be listed: it is not known whole and could be, or little of it is at hand.
-func (o *outbox) wanted() bool {
-	return o.fence != 0 && (o.late || !o.whole && o.left <= claimMax || o.short())
+// wanted tells whether the queue should be listed now: it is not known whole and could be, or little of it is at hand.
+func (o *outbox) wanted(now time.Time) bool {
+	return o.fence != 0 && !o.settling(now) && (o.late || !o.whole && o.left <= claimMax || o.short())
 }
 
 // holds tells whether this instance has to post a message.

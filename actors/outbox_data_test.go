@@ -3,6 +3,7 @@ package actors
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"eclipse/actors/messages"
 )
@@ -27,7 +28,7 @@ func TestClaimThatIsOlderThanASteps(t *testing.T) {
 	if !o.hold(one) {
 		t.Fatal("a message that is alone is not the whole queue")
 	}
-	o.ask() // and another instance lets one in, which this claim lists
+	o.ask(time.Time{}) // and another instance lets one in, which this claim lists
 	o.leave("one")
 	o.left = 3 // mine has entered behind it
 	if o.hold(mine) {
@@ -49,7 +50,7 @@ func TestClaimThatIsOlderThanASteps(t *testing.T) {
 	if o.hold(next) {
 		t.Error("the next message is held before mine")
 	}
-	o.ask()
+	o.ask(time.Time{})
 	o.claiming = false
 	if again := o.list([]*save{other, mine, next}, 3); again || !o.whole || !slices.Equal(keysOf(o.next()), []string{"other", "mine", "next"}) {
 		t.Errorf("again %v, whole %v, next %v", again, o.whole, keysOf(o.next()))
@@ -61,7 +62,7 @@ func TestFencedMessageIsListed(t *testing.T) {
 	o := outbox{fence: 1, left: 1}
 	o.hold(queuedSave("one"))
 	o.leave("one")
-	o.ask()
+	o.ask(time.Time{})
 	if o.listed("one") {
 		t.Error("what is about to leave is listed")
 	}

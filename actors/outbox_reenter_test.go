@@ -200,6 +200,32 @@ func TestTimeOfWhatWasSentAgain(t *testing.T) {
 	}
 }
 
+// A message that enters again, and is queued already behind what its sender has said since, comes before that: nothing else need
+// have entered again.
+func TestEarlierTimeMovesAMessageForward(t *testing.T) {
+	log := &swapped{}
+	f, ada := log.lossy(t, alone)
+	ada.accepted(1, 1)
+	fresh, api := newDurable(t), newAPI()
+	other := fresh.instance(t, api, alone)
+	other.routed(routeBatch)
+	api.set(func() { api.fail = unavailable })
+	again := other.connect("c1", "ada", signedIn, part2) // this chat knows of no loss
+	again.accepted(2, 2)
+	again.accepted(1, 1)
+	log.swap(fresh)
+	f.tellHead(fresh, "")
+	eventually(t, "it has entered again", func() bool {
+		items, err := fresh.Queued(t.Context(), "c1", 0, 10)
+		return err == nil && len(items) == 2 && items[1].Sent < items[0].Sent
+	})
+	api.set(func() { api.fail = nil })
+	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
+	if got := api.stored(); !slices.Equal(got, numbers(1, 2)) {
+		t.Errorf("stored %q", got)
+	}
+}
+
 // An instance where nothing was accepted waits as well, when it finds in the queue what others enter again.
 func TestNothingAcceptedHere(t *testing.T) {
 	for name, again := range map[string]bool{"nothing was lost": false, "entered again": true} {

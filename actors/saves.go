@@ -54,12 +54,15 @@ type save struct {
 // live tells whether the message is shown before it is stored.
 func (v *save) live() bool { return v.request.Live }
 
-// sentBefore notes when the message was sent for the first time: it may have been sent again here.
-func (v *save) sentBefore(first int64) {
-	if 0 < first && first < v.request.SentAt {
-		v.request = proto.CloneOf(v.request)
-		v.request.SentAt = first
+// sentBefore notes when the message was sent for the first time, and tells whether that was news: it may have been sent again
+// here.
+func (v *save) sentBefore(first int64) bool {
+	if first == 0 || first >= v.request.SentAt {
+		return false
 	}
+	v.request = proto.CloneOf(v.request)
+	v.request.SentAt = first
+	return true
 }
 
 // fewSaves are found as fast without a map.

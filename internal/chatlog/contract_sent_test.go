@@ -37,5 +37,18 @@ func TestQueueKeepsTheEarliestTime(t *testing.T) {
 		if got := mustAppend(t, c, move); got.Outbox.Sent != ms || got.Outbox.Left != 2 {
 			t.Errorf("moved to the end: %+v", got.Outbox)
 		}
+		refused := finished(chatID, "a", claim.Fence)
+		refused.Done.Reason = "refused"
+		mustAppend(t, c, refused)
+		letters, err := c.Letters(soon(t), "", 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, letter := range letters {
+			if ok, err := c.Revive(soon(t), letter.ID); letter.ChatID == chatID && (!ok || err != nil || letter.Sent != 0) {
+				t.Errorf("%+v: %v, %v", letter, ok, err)
+			}
+		}
+		enter(c, "a", ms+3, ms+3) // its data alone knew when it was sent
 	})
 }

@@ -100,7 +100,7 @@ type Letter struct {
 	ChatID string
 	At     time.Time
 	Reason string
-	Item
+	Item   // without Sent
 }
 
 // ErrEpoch: the step was not carried out, since the log has begun anew; Position has the epoch.

@@ -56,7 +56,11 @@ func readItem(state, chatID string, item chatlog.Item, content bool) record {
 		return r
 	}
 	r.ID, r.ClientMessageID, r.Role, r.UserID, r.Live = m.GetId(), m.GetClientMessageId(), m.GetRole(), m.GetUserId(), m.GetLive()
-	r.SentAt = timestamp(time.UnixMilli(m.GetSentAt()))
+	sent := m.GetSentAt()
+	if item.Sent > 0 {
+		sent = min(sent, item.Sent)
+	}
+	r.SentAt = timestamp(time.UnixMilli(sent))
 	if content {
 		r.Content = new(string)
 		*r.Content = m.GetContent()

@@ -85,15 +85,12 @@ end
 -- Steps of the longer form: returns what carries out the one that begins at an index, given its names. The function that
 -- makes it keeps these functions from costing anything where none is used.
 local function longer()
-  local function told(outcome, payload, queue)
+  local function told(outcome, payload, queue, sent)
     if not box then
       return {outcome, payload, 0, 0, 0, 0}
     end
-    local queued, sent
-    if queue ~= '' then
-      queued, sent = box.find(queue)
-    end
-    return {outcome, payload, queued and 1 or 0, box.held(holder), box.left, sent or 0}
+    local queued = queue ~= '' and box.find(queue)
+    return {outcome, payload, queued and 1 or 0, box.held(holder), box.left, queued and tonumber(sent) or 0}
   end
 
   local function finish(done, seq, reason)
@@ -119,21 +116,19 @@ local function longer()
   return function(at, names)
     local stem, fence, done, reason, queue, data, sent, notice, epoch = unpack(ARGV, at + 1, at + 9)
     if epoch ~= '' and epoch < chat.epoch then
-      return 0, told(-3, false, queue)
+      return 0, told(-3, false, queue, 0)
     end
     if fence ~= '' and not (box.holder == holder and int(box.fence) == fence) then
-      return 0, told(-1, false, queue)
+      return 0, told(-1, false, queue, 0)
     end
     local offset = #names > 0 and (stem ~= '' or queue ~= '') and find(names)
     local gone = fence ~= '' and box.find(done)
-    local there, before
-    if queue ~= '' and queue ~= done then
-      there, before = box.find(queue)
-    end
+    local there = queue ~= '' and queue ~= done and box.find(queue)
+    local before = there and box.sent(there)
     local earlier = there and tonumber(sent) > 0 and (before == 0 or tonumber(sent) < before)
     local enters = queue ~= '' and not offset and not there
     if enters and box.left - (gone and 1 or 0) >= most then
-      return 0, told(-2, false, queue)
+      return 0, told(-2, false, queue, 0)
     end
     if fence ~= '' or enters or earlier then
       box.secure()
@@ -154,7 +149,7 @@ local function longer()
     if notice ~= '' and not (queue ~= '' and repeated) then
       published[#published + 1] = notice
     end
-    return offset or 0, told(repeated and 0 or 1, payload, queue)
+    return offset or 0, told(repeated and 0 or 1, payload, queue, there and not earlier and before or sent)
   end
 end
 

@@ -2,7 +2,8 @@
 -- chat.lua.
 --
 --   stream  queue:{chat}   the messages: id <seq>-0, fields n (name), d (data) and s (when it was sent, ms; 0 = not known)
---   hash    queued:{chat}  for each name <seq>:<when it was sent first>
+--   hash    queued:{chat}  the seq of each name
+--   hash    sent:{chat}    for names that were sent earlier than their message says: <seq>:<time>, of that seq only
 --   hash    lease:{chat}   holder, fence, until (ms; 0: the lease ended with the last message), seq (the last given)
 --   zset    outbox:due     chats with messages, scored with the end of their lease (ms)
 --   stream  outbox:dead    dead letters: fields c (chat), n, d, r (reason)
@@ -13,15 +14,6 @@
 
 local queued_notice = '{"type":"outbox_queued"}'
 
--- The two parts of a value of queued:{chat}.
-local function read_place(value)
-  if not value then
-    return nil
-  end
-  local seq, sent = string.match(value, '^(%d+):?(%d*)$')
-  return seq, tonumber(sent) or 0
-end
-
 local function queue_key(id)
   return 'queue:{' .. id .. '}'
 end
@@ -30,9 +22,11 @@ end
 -- is done. The functions are made here too: a script makes its functions anew in each run, and most need none of these.
 local function open_box(id, due, dead)
   local queue, queued, lease = queue_key(id), 'queued:{' .. id .. '}', 'lease:{' .. id .. '}'
+  local dates = 'sent:{' .. id .. '}'
   local l = redis.call('HMGET', lease, 'holder', 'fence', 'until', 'seq')
   local box = {left = redis.call('XLEN', queue), holder = l[1] or '', fence = tonumber(l[2] or 0), ends = tonumber(l[3] or 0)}
   local seq, names = tonumber(l[4] or 0), redis.call('HLEN', queued)
+  local dated = redis.call('HLEN', dates) > 0
   redis.call('ZSCORE', due, id)
   redis.call('XLEN', dead)
 
@@ -42,7 +36,7 @@ local function open_box(id, due, dead)
   if names ~= box.left then -- the names were lost, or the messages: the queue is what counts
     redis.call('DEL', queued)
     for _, row in ipairs(redis.call('XRANGE', queue, '-', '+')) do
-      redis.call('HSET', queued, row[2][2], string.match(row[1], '^%d+') .. ':' .. (row[2][6] or 0))
+      redis.call('HSET', queued, row[2][2], string.match(row[1], '^%d+'))
     end
   end
   if box.left == 0 then
@@ -68,20 +62,36 @@ local function open_box(id, due, dead)
     return box.holder ~= holder and box.ends > now
   end
 
-  -- The seq of a queued name and when it was sent, or nil.
+  -- The seq of a queued name, or false.
   function box.find(name)
-    return read_place(redis.call('HGET', queued, name))
+    return redis.call('HGET', queued, name)
   end
 
-  -- Notes when a queued name was sent.
-  function box.date(name, at, sent)
-    redis.call('HSET', queued, name, at .. ':' .. sent)
+  -- When the name of a row of the queue was sent first, as far as is known.
+  local function sent(row)
+    local own, at = tonumber(row[2][6] or 0), string.match(row[1], '^%d+')
+    if dated then
+      local of, time = string.match(redis.call('HGET', dates, row[2][2]) or '', '^(%d+):(%d+)$')
+      return of == at and tonumber(time) or own
+    end
+    return own
   end
 
-  function box.enter(name, data, sent)
+  function box.sent(at)
+    local row = redis.call('XRANGE', queue, at .. '-0', at .. '-0')[1]
+    return row and sent(row) or 0
+  end
+
+  -- Notes that a name which is queued at a seq was sent earlier.
+  function box.date(name, at, time)
+    redis.call('HSET', dates, name, at .. ':' .. time)
+    dated = true
+  end
+
+  function box.enter(name, data, time)
     seq = math.max(seq + 1, now)
-    redis.call('XADD', queue, int(seq) .. '-0', 'n', name, 'd', data, 's', sent)
-    box.date(name, int(seq), sent)
+    redis.call('XADD', queue, int(seq) .. '-0', 'n', name, 'd', data, 's', time)
+    redis.call('HSET', queued, name, int(seq))
     box.left = box.left + 1
   end
 
@@ -115,7 +125,7 @@ local function open_box(id, due, dead)
       redis.call('ZADD', due, int(box.ends), id)
     else
       redis.call('PEXPIRE', lease, ttl)
-      redis.call('DEL', queue, queued)
+      redis.call('DEL', queue, queued, dates)
       redis.call('ZREM', due, id)
     end
   end
@@ -126,8 +136,7 @@ local function open_box(id, due, dead)
     for i, row in ipairs(redis.call('XRANGE', queue, after .. '-1', '+', 'COUNT', count)) do
       local name = row[2][2]
       local logged = redis.call('ZSCORE', chat.keys, name)
-      local _, sent = box.find(name)
-      found[i] = {string.match(row[1], '^%d+'), name, row[2][4], tonumber(logged or 0), sent or 0}
+      found[i] = {string.match(row[1], '^%d+'), name, row[2][4], tonumber(logged or 0), sent(row)}
     end
     return found
   end
