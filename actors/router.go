@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"eclipse/internal/metrics"
+	"eclipse/internal/workers"
 )
 
 // Router is the actor system as the gateway and main see it. It implements GatewayRouter.
@@ -25,6 +26,7 @@ type Router struct {
 	persistence ref
 	alarm       *alarm
 	runners     *runners
+	slow        *workers.Pool[func()] // work outside of actors
 	started     chan struct{}
 	stopped     chan struct{}
 
@@ -57,7 +59,7 @@ var ErrDraining = errors.New("draining")
 func Start(cfg Config, deps Deps) *Router {
 	r := &Router{
 		cfg: cfg.withDefaults(), deps: deps, metrics: deps.Metrics, log: deps.Logger,
-		durable: deps.Outbox.Durable(), runners: newRunners(), started: make(chan struct{}), stopped: make(chan struct{}),
+		durable: deps.Outbox.Durable(), runners: newRunners(), slow: newOutside(), started: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	// The library logs dead letters and failures with the message itself, which is somebody's content: it gets no
 	// voice. Dead letters are counted, panics are logged by guard.
@@ -231,6 +233,7 @@ func (r *Router) Close() {
 	<-r.stopped
 	r.alarm.close()
 	r.runners.close()
+	r.slow.Close()
 	r.system.Shutdown()
 }
 

@@ -10,7 +10,7 @@
 // the ones that come back with a bad token), then read (read.go) until it ends (close.go). Nothing of net/http
 // is kept for an open socket. While it is idle it owns neither a buffer nor a goroutine: one watcher waits for all sockets (watch_linux.go), and
 // whoever reads or ends a socket takes it first (turn.go). Over TLS and on other systems a small goroutine parks for it in the network poller
-// (transport.go). A pooled worker (workers.go) with a pooled reader (reader.go) does the reading. One ticker keeps all sockets alive and
+// (transport.go). A pooled worker with a pooled reader (reader.go) does the reading. One ticker keeps all sockets alive and
 // tells their sessions to look at their tokens (heartbeat.go).
 //
 // What blocks: Serve until the server is closed, Close until its context ends, Socket.Write until its deadline. Socket.TryWrite

@@ -16,6 +16,7 @@ import (
 	"eclipse/internal/metrics"
 	"eclipse/internal/token"
 	"eclipse/internal/wire"
+	"eclipse/internal/workers"
 )
 
 // Options of a Server. Router and Verifier are required; for the rest the zero value means the default. Limits on
@@ -57,6 +58,10 @@ const (
 	goodbyeTimeout = time.Second      // for the goodbyes in Close
 )
 
+// maxIdleWorkers is how many goroutines that read are kept without a socket to read. Where a socket has a goroutine of its own, that one
+// only waits, so its stack stays at the smallest size: one that has once been deep is never given back to that size.
+const maxIdleWorkers = 16
+
 // Server is the edge. Make it with New, and end it with Close even when it never served.
 type Server struct {
 	opts     Options
@@ -67,7 +72,7 @@ type Server struct {
 	holds    *holds
 	pulse    *pulse
 	readers  *readers
-	workers  *workers
+	workers  *workers.Pool[*socket] // they read what has arrived
 	watcher  *watcher
 	health   *health
 	upgrader websocket.Upgrader
@@ -92,7 +97,7 @@ func New(o Options) (*Server, error) {
 		holds:   newHolds(o.HoldStep, o.HoldMax, o.Metrics.HeldSockets),
 		pulse:   newPulse(o.PingInterval, o.PongTimeout),
 		readers: newReaders(o.MaxFrame),
-		workers: newWorkers(),
+		workers: workers.New(maxIdleWorkers, (*socket).serve),
 		watcher: newWatcher(),
 		health:  newHealth(o.Router),
 	}
@@ -200,7 +205,7 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-goodbye.Done():
 		s.limits.each((*socket).drop)
 	}
-	defer s.workers.close()
+	defer s.workers.Close()
 	defer s.watcher.close()
 	select {
 	case <-gone:

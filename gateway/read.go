@@ -28,7 +28,7 @@ func (s *socket) park() {
 		s.end(err)
 		return
 	}
-	s.server.workers.run(s)
+	s.server.workers.Run(s)
 }
 
 // arrived is called while a goroutine is parked for the socket, whenever something may be there; true ends the parking. The answer to our ping is

@@ -17,7 +17,7 @@ func (s *socket) begin() {
 	}
 	s.watched = true
 	if !s.rest() {
-		s.server.workers.run(s)
+		s.server.workers.Run(s)
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *socket) awake(last bool) bool {
 	if !s.rouse() || (s.awaitsAnswer() && s.settle()) {
 		return false
 	}
-	s.server.workers.run(s)
+	s.server.workers.Run(s)
 	return true
 }
 
@@ -110,6 +110,6 @@ func (s *socket) serveWatched() {
 // interrupt ends a socket that rests, after it was closed. In all other cases its owner notices.
 func (s *socket) interrupt() {
 	if s.take() {
-		s.server.workers.run(s)
+		s.server.workers.Run(s)
 	}
 }

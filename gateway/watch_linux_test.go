@@ -125,7 +125,7 @@ func TestLastWordsWhileTaken(t *testing.T) {
 	_ = raw.CloseWrite()
 	eventually(t, "noticed", s.transport.last.Load)
 	eventually(t, "noticed", func() bool { return s.turn.Load() == turnAgain })
-	s.server.workers.run(s)
+	s.server.workers.Run(s)
 	e.goneOnce(f)
 	if n := f.handled.Load(); n != 1 {
 		t.Errorf("%d frames handled", n)

@@ -10,7 +10,7 @@ import (
 )
 
 var leaves = []string{
-	"internal/wire", "internal/chatlog", "internal/nextapi", "internal/token", "internal/config", "internal/metrics",
+	"internal/wire", "internal/chatlog", "internal/nextapi", "internal/token", "internal/config", "internal/metrics", "internal/workers",
 }
 
 // harness is what tests and loads the router, and is no part of it.
