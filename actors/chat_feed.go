@@ -76,6 +76,9 @@ func (c *chat) feed() {
 		c.claimWhenSettled()
 		return
 	}
+	if c.outbox.outlived() { // onLeft goes on
+		return
+	}
 	next := slices.Clone(c.outbox.next())
 	for i, s := range next {
 		if s.posted {

@@ -111,7 +111,7 @@ func (c *chat) learn(fence uint64, left int) {
 // atLeastHere is how many messages are queued, when the queue was found empty and some are on their way into it, or were
 // accepted here and are not known to have left: then the queue was lost, or their notices are still to come.
 func (c *chat) atLeastHere(left int) int {
-	queued := func(s *save) bool { return s.entering || s.accepted && !c.outbox.leaving[s.key] }
+	queued := func(s *save) bool { return s.entering || s.accepted && !c.outbox.leaves(s.key) }
 	if left == 0 && c.saves.any(queued) {
 		return 1
 	}

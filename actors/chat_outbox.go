@@ -203,7 +203,12 @@ func (c *chat) onLeft(r *messages.AppendResult) {
 		if s := c.saves.find(key); s != nil {
 			c.withdraw(s)
 		}
-		c.lose()
+		if r.Request.Done.Fence == c.outbox.fence {
+			c.lose()
+		} else if c.outbox.fence != 0 { // a lease won since lists it anew
+			c.outbox.enteredLate()
+			c.claim()
+		}
 		return
 	}
 	if !r.Again && r.Epoch >= c.sequence.epoch { // else of a queue that was lost with its log

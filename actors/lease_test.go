@@ -2,10 +2,14 @@ package actors
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"eclipse/actors/messages"
+	"eclipse/internal/chatlog"
 	"eclipse/internal/nextapi"
 )
 
@@ -81,6 +85,53 @@ func TestLateClaimForgetsNothing(t *testing.T) {
 	api.set(func() { api.fail = nil })
 	ada.hears("message", 10)
 	if got := ada.contents(); !slices.Equal(got, want) {
+		t.Errorf("heard %q", got)
+	}
+}
+
+// Under a lease that was lost and won again nothing is posted before it is known what became of the steps that were asked for
+// under the first one: they are refused, and what comes behind them would be logged before them.
+func TestStepsOfAnEarlierLease(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	reached, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	hooks := &hookedStore{}
+	hooks.appending = func(items []chatlog.Append) {
+		if slices.ContainsFunc(items, func(i chatlog.Append) bool { return i.Done != nil }) {
+			once.Do(func() { close(reached); <-release })
+		}
+	}
+	f := store.hooked(t, api, hooks, func(c *Config) { c.LogPatience = time.Minute })
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	api.set(func() { api.fail = unavailable })
+	ada.accepted(1, 2)
+	api.set(func() { api.fail = nil })
+	<-reached // the first one's step; the second's is behind it in the lane
+	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
+	hooks.lapsing.Store(true)
+	thief := store.other(t)
+	thief.steals("c1")
+	hooks.lapsing.Store(false)
+	eventually(t, "the loss is known", func() bool { return thief.renews("c1") && f.fenced() > 0 })
+	r := &messages.PersistRequest{
+		ChatId: "c1", Id: "id-3", ClientMessageId: "3", Content: "3", Role: "USER", UserId: "ada", SentAt: time.Now().UnixMilli(),
+		Key: saveKey(&messages.Sender{UserId: "ada", Authenticated: true}, "3"), Accepted: true, BatchOnly: true,
+	}
+	data, err := proto.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief.Append(t.Context(), []chatlog.Append{{ChatID: "c1", Aliases: []string{r.Key}, Queue: &chatlog.Item{Name: r.Key, Data: data}}})
+	eventually(t, "the lease is won again", func() bool { return f.leases() == 1 })
+	won := time.Now()
+	eventually(t, "the third would have been posted", func() bool { return time.Since(won) > shortLease })
+	if got := api.stored(); len(got) != 2 {
+		t.Errorf("stored %q", got)
+	}
+	close(release)
+	ada.hears("message", 3)
+	if got := ada.contents(); !slices.Equal(got, numbers(1, 3)) {
 		t.Errorf("heard %q", got)
 	}
 }

@@ -12,14 +12,14 @@ import (
 // The queue itself stands beside the log, where any instance lets messages in. Only the one that holds the chat's
 // lease posts them, in the order of the queue.
 type outbox struct {
-	fence   uint64          // of the lease that this instance holds, 0 = none
-	left    int             // messages queued, as far as is known
-	held    []*save         // under the lease: the front of the queue without those that leave it, in its order
-	leaving map[string]bool // keys of those whose step out of the queue is under way
-	settles time.Time       // the queue was lost: until then other instances may enter again what comes before ours
-	known   bool            // the store has told whether messages are queued
-	whole   bool            // held and leaving are the whole queue, so that what enters here comes next
-	late    bool            // a message has entered that may come before those at hand: nothing is posted until the queue is listed
+	fence   uint64            // of the lease that this instance holds, 0 = none
+	left    int               // messages queued, as far as is known
+	held    []*save           // under the lease: the front of the queue without those that leave it, in its order
+	leaving map[string]uint64 // keys of those whose step out of the queue is under way, with the lease under which it was asked for
+	settles time.Time         // the queue was lost: until then other instances may enter again what comes before ours
+	known   bool              // the store has told whether messages are queued
+	whole   bool              // held and leaving are the whole queue, so that what enters here comes next
+	late    bool              // a message has entered that may come before those at hand: nothing is posted until the queue is listed
 
 	claiming  bool            // a claim is under way
 	moved     bool            // since it was asked for a step of ours has entered or left, or one of another instance has entered
@@ -69,7 +69,21 @@ func (o *outbox) ask(now time.Time) {
 func (o *outbox) settling(now time.Time) bool { return now.Before(o.settles) }
 
 // listed tells whether an item of a claim's answer is queued still, and is not about to leave.
-func (o *outbox) listed(key string) bool { return !o.leaving[key] && !o.since[key] }
+func (o *outbox) listed(key string) bool { return !o.leaves(key) && !o.since[key] }
+
+// leaves tells whether a message's step out of the queue is under way.
+func (o *outbox) leaves(key string) bool { return o.leaving[key] != 0 }
+
+// outlived tells whether such a step is under way that was asked for under an earlier lease. It may have been carried out, or
+// be refused, and then its message is still queued: what comes behind it must not be posted before that is known.
+func (o *outbox) outlived() bool {
+	for _, fence := range o.leaving {
+		if fence != o.fence {
+			return true
+		}
+	}
+	return false
+}
 
 // list takes the front of the queue as the store told it; what instances have entered again, each in its own order, goes
 // by the time at which it was sent. What was at hand and is not listed has entered since the store was asked, or has left:
@@ -107,7 +121,7 @@ func (o *outbox) wanted(now time.Time) bool {
 func (o *outbox) holds(s *save) bool { return o.fence != 0 && slices.Contains(o.held, s) }
 
 // answers tells whether what becomes of a message is decided here.
-func (o *outbox) answers(s *save) bool { return o.leaving[s.key] || o.holds(s) }
+func (o *outbox) answers(s *save) bool { return o.leaves(s.key) || o.holds(s) }
 
 // next returns the messages at the front of the queue that persistence may be given.
 func (o *outbox) next() []*save { return o.held[:min(len(o.held), feedWindow)] }
@@ -124,9 +138,9 @@ func (o *outbox) overtaken(fence uint64) bool { return fence < o.fence && o.aske
 func (o *outbox) leave(key string) {
 	o.drop(key)
 	if o.leaving == nil {
-		o.leaving = make(map[string]bool)
+		o.leaving = make(map[string]uint64)
 	}
-	o.leaving[key] = true
+	o.leaving[key] = o.fence
 }
 
 // gone notes that such a step has ended; left tells whether it took the message out.
