@@ -36,6 +36,7 @@ type Fault struct {
 	Content    string        `json:"content,omitempty"`    // only messages whose content has this text in it
 	Times      int           `json:"times,omitempty"`      // strikes so often and is gone; 0 = until cleared
 	Every      int           `json:"every,omitempty"`      // strikes each so-manieth time that it could; 0 or 1 = always
+	Lasting    bool          `json:"lasting,omitempty"`    // is no failure but how this API is: Heal leaves it
 }
 
 type fault struct {
@@ -59,10 +60,10 @@ func (a *API) Inject(f Fault) (clear func()) {
 	}
 }
 
-// Heal removes every fault, drops the calls that hang, and publishes what is late.
+// Heal removes every fault that does not last, drops the calls that hang, and publishes what is late.
 func (a *API) Heal() {
 	a.mu.Lock()
-	a.faults = nil
+	a.faults = slices.DeleteFunc(a.faults, func(f *fault) bool { return !f.Lasting })
 	close(a.healed)
 	a.healed = make(chan struct{})
 	late := a.late

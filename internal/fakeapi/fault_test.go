@@ -65,6 +65,16 @@ func TestFaultsOfWholeCalls(t *testing.T) {
 	}
 }
 
+func TestHealingLeavesWhatLasts(t *testing.T) {
+	s, c := start(t, Options{})
+	s.Inject(Fault{Kind: RejectContent, Content: "bad", Lasting: true})
+	s.Inject(Fault{Kind: Status, Status: 503})
+	s.Heal()
+	if got := classes(c.StoreBatch(t.Context(), []nextapi.Message{message("1", "c1", "good"), message("2", "c1", "bad")})); got != "0/201 1/400" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestFaultsOfItems(t *testing.T) {
 	for _, tc := range []struct {
 		name  string

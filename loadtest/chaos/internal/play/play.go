@@ -116,7 +116,7 @@ func (p *play) play(ctx context.Context, dir string) (*Result, error) {
 		return nil, err
 	}
 	defer p.world.Close()
-	p.world.API.Inject(fakeapi.Fault{Kind: fakeapi.RejectContent, Content: client.Unwanted})
+	p.world.API.Inject(fakeapi.Fault{Kind: fakeapi.RejectContent, Content: client.Unwanted, Lasting: true})
 	p.door = p.world.Door(o.Schedule.Seed)
 	playing, end := context.WithCancel(ctx)
 	defer end()
