@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"slices"
 	"time"
 
 	"eclipse/actors/messages"
@@ -42,6 +43,11 @@ func (a *appends) find(key string) *pendingAppend {
 		}
 	}
 	return nil
+}
+
+// holds tells whether a message that is stored waits for its place.
+func (a *appends) holds(s *save) bool {
+	return slices.ContainsFunc(a.waiting, func(p *pendingAppend) bool { return p.save == s && (p.queue == nil || p.stored) })
 }
 
 // remove takes an append out.

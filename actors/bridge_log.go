@@ -69,8 +69,8 @@ func (b *bridge) runBatch(lane int, batch []logOp) *laneDone {
 	done := &laneDone{lane: lane, answers: make([]logAnswer, len(batch))}
 	appends := make([]int, 0, len(batch))
 	var lookUps map[string][]int // by chat
-	for i, op := range batch {
-		if op.append != nil {
+	for i := range batch {
+		if op := &batch[i]; op.append != nil { // not a copy: meanwhile the bridge may cancel it
 			appends = append(appends, i)
 		} else {
 			if lookUps == nil {

@@ -105,7 +105,7 @@ func (c *chat) onTail(r *messages.ReadResult) {
 // the next round begins.
 func (c *chat) onReconciled(r *reconciled) {
 	h := c.history
-	if h.asking = false; r.after != h.last {
+	if h.asking = false; r.after != h.last || r.failed { // then the next round asks for the same
 		return
 	}
 	if !r.known {

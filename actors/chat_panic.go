@@ -30,6 +30,8 @@ func (c *chat) apologise(message any) {
 			defer c.giveUp(q.Key)
 		}
 		if done := m.Request.Done; done != nil {
+			c.outbox.gone(done.Key, false)
+			c.listAnew()
 			defer c.giveUp(done.Key)
 		}
 		if p := c.appends.find(m.Request.Key); p != nil {
@@ -68,6 +70,7 @@ func (c *chat) giveUp(key string) {
 		c.outbox.drop(key)
 		s.entering, s.asking = false, false
 		c.withdraw(s)
+		c.listAnew()
 		c.wakeIn(c.router.cfg.AcceptCheck)
 		return
 	}
@@ -77,4 +80,14 @@ func (c *chat) giveUp(key string) {
 		}
 	}
 	c.fail(s, errInternal())
+}
+
+// listAnew has nothing of the queue posted before it is listed again: what is at hand may come behind what is not.
+func (c *chat) listAnew() {
+	if c.outbox.fence == 0 {
+		return
+	}
+	c.outbox.enteredLate()
+	c.takeBack(nil)
+	c.claim()
 }

@@ -171,7 +171,7 @@ func (c *chat) ended(s *save) {
 // persistence itself answers for those that it has.
 func (c *chat) failOverdue(now time.Time) {
 	stuck := func(s *save) bool {
-		return !s.handed && !s.accepted && now.Sub(s.received) >= c.router.cfg.SavePatience
+		return !s.handed && !s.accepted && now.Sub(s.received) >= c.router.cfg.SavePatience && !c.appends.holds(s)
 	}
 	for _, s := range c.saves.each(stuck) {
 		e := errUnavailable(0)

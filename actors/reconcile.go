@@ -23,9 +23,10 @@ type (
 	// reconciled.
 	reconcile  struct{ chatID, after string }
 	reconciled struct {
-		after string
-		rows  []nextapi.Row
-		known bool // the API answered, and knows the message
+		after  string
+		rows   []nextapi.Row
+		known  bool // the API knows the message
+		failed bool // the API could not be asked
 	}
 	historyFound struct {
 		of     []gap
@@ -44,7 +45,7 @@ const (
 
 func (p *persistence) onReconcile(q *reconcile, from *actor.PID) {
 	if len(p.gaps.waiting) >= maxGapsQueue || p.breaker.open() {
-		p.router.send(from, &reconciled{after: q.after})
+		p.router.send(from, &reconciled{after: q.after, failed: true})
 		return
 	}
 	p.gaps.push(gap{q, from})
@@ -107,8 +108,8 @@ func (p *persistence) onHistory(h *historyFound) {
 		p.gaps.waiting = nil
 	}
 	for i, g := range h.of {
-		answer := &reconciled{after: g.question.after}
-		if h.result.Class == nextapi.Stored {
+		answer := &reconciled{after: g.question.after, failed: h.result.Class != nextapi.Stored}
+		if !answer.failed {
 			answer.rows, answer.known = h.found[i].Rows, h.found[i].Known
 		}
 		p.router.send(g.from, answer)
