@@ -154,6 +154,7 @@ type fakeAPI struct {
 	user          nextapi.User
 	history       map[string][]nextapi.Row // of the history route, nil = there is none
 	historySingly bool                     // it is for one chat at a time
+	historyFail   *nextapi.Result          // it fails so
 	asked         int                      // how often it was asked
 }
 
@@ -253,7 +254,9 @@ func (a *fakeAPI) After(_ context.Context, chatID, after string, limit int) ([]n
 	if a.history == nil {
 		return nil, nextapi.Result{Class: nextapi.Missing, Status: 404}
 	}
-	a.asked++
+	if a.asked++; a.historyFail != nil {
+		return nil, *a.historyFail
+	}
 	rows := a.history[chatID]
 	if after == "" {
 		return rows[max(0, len(rows)-limit):], nextapi.Result{Class: nextapi.Stored, Status: 200}

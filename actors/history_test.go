@@ -54,6 +54,36 @@ func TestLostPublishesAreFound(t *testing.T) {
 	ada.hears("message", 3)
 }
 
+// A round that the API does not answer leaves the place from which the next one asks; a message that the API does not know is
+// none.
+func TestHistoryThatCannotBeAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		class nextapi.Class
+		found []string
+	}{
+		"away":                {nextapi.Retry, []string{"b", "c", "x"}},
+		"knows no such thing": {nextapi.Rejected, []string{"c", "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := withHistory(t, row("a", time.Hour), row("b", time.Hour))
+			f.logged("c1", "a", time.Hour)
+			f.api.set(func() { f.api.historyFail = &nextapi.Result{Class: c.class, Status: 404} })
+			ada := f.connect("c1", "ada", signedIn, part2)
+			eventually(t, "a round has failed", func() bool { return f.api.askedFor() >= 1 })
+			f.chatPID("c1")
+			f.api.set(func() { f.api.historyFail = nil })
+			rounds := f.api.askedFor()
+			eventually(t, "one has not", func() bool { return f.api.askedFor() > rounds })
+			f.api.remember(row("c", time.Minute))
+			ada.say("x") // or the chat would rest
+			ada.hears("message", len(c.found))
+			if got := slices.Sorted(slices.Values(ada.contents())); !slices.Equal(got, c.found) {
+				t.Errorf("heard %q", got)
+			}
+		})
+	}
+}
+
 // In a busy chat what was lost a moment ago is found although many others were logged since.
 func TestLostPublishOfABusyChat(t *testing.T) {
 	for _, length := range []int{historyTail + 10, readMax + 10} {

@@ -108,9 +108,13 @@ func (p *persistence) onHistory(h *historyFound) {
 		p.gaps.waiting = nil
 	}
 	for i, g := range h.of {
-		answer := &reconciled{after: g.question.after, failed: h.result.Class != nextapi.Stored}
-		if !answer.failed {
+		answer := &reconciled{after: g.question.after}
+		switch h.result.Class {
+		case nextapi.Stored:
 			answer.rows, answer.known = h.found[i].Rows, h.found[i].Known
+		case nextapi.Rejected, nextapi.Missing: // it does not know the message
+		default:
+			answer.failed = true
 		}
 		p.router.send(g.from, answer)
 	}
