@@ -26,14 +26,14 @@ func (c *chat) enter(s *save) {
 	s.entering, s.enteredAt = true, time.Now()
 	s.asking = false // the step finds it as well, if the log knows it
 	if s.live() {
-		if s.reentered { // by itself, since one that was sent again meanwhile is a repeat, which publishes nothing
+		if s.anew { // by itself, since one that was sent again meanwhile is a repeat, which publishes nothing
 			c.publish(c.queuedNotice(true))
 		}
 		c.appendLive(s)
 		return
 	}
 	c.outbox.left = max(c.outbox.left, 1) // what comes later waits behind it
-	c.step(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s), Notice: c.queuedNotice(s.reentered)})
+	c.step(&messages.AppendRequest{ChatId: c.id, Aliases: []string{s.key}, Queue: c.queued(s), Notice: c.queuedNotice(s.anew)})
 }
 
 // queuedNotice has new messages wait behind this one everywhere, and tells of one that enters again since its queue was lost.
@@ -118,6 +118,7 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 	c.learnFrom(r)
 	if s != nil {
+		s.anew = false
 		s.sentBefore(r.SentAt)
 		if s.live() {
 			s.at = at
@@ -323,7 +324,7 @@ func (c *chat) enterAnew() {
 	c.letSettle()
 	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
-		s.reentered = true
+		s.reentered, s.anew = true, true
 		c.enter(s)
 	}
 }

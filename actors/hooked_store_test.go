@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -80,7 +81,7 @@ func (d durable) other(t testing.TB) *other { return &other{Memory: d.Memory.Han
 // accepts lets in a message as that instance would.
 func (o *other) accepts(chatID, userID, content, clientID string) *messages.PersistRequest {
 	o.t.Helper()
-	return o.enters(chatID, userID, content, clientID, 1, false)
+	return o.enters(chatID, userID, content, clientID, time.Now().UnixMilli(), false)
 }
 
 // enters lets one in that was sent at a time, perhaps anew since the outbox that had it was lost.

@@ -85,16 +85,14 @@ func (o *outbox) outlived() bool {
 	return false
 }
 
-// list takes the front of the queue as the store told it; what instances have entered again, each in its own order, goes
-// by the time at which it was sent. What was at hand and is not listed has entered since the store was asked, or has left:
+// list takes the front of the queue as the store told it. It goes by the time at which each was sent, since what instances
+// enter again after a loss, or late after a pause, stands behind what its sender has said since over another. What was at hand and is not listed has entered since the store was asked, or has left:
 // then it is asked again, and until then nobody can say that what is at hand is all.
 func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)
 	}
-	if slices.ContainsFunc(front, isReentered) {
-		slices.SortStableFunc(front, bySending)
-	}
+	slices.SortStableFunc(front, bySending)
 	o.held, o.late = front, o.lateSince
 	again = again || o.moved || o.late
 	o.whole = !again && !o.again && len(o.held)+len(o.leaving) == left

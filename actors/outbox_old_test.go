@@ -145,7 +145,7 @@ func TestBatchOnlyWaitsForTheBatchRoute(t *testing.T) {
 // A holder that lost its lease commits nothing, and shows nothing twice.
 func TestFencedHolder(t *testing.T) {
 	store, api := newDurable(t), newAPI()
-	a := store.instance(t, api, func(c *Config) { c.Lease = time.Hour }) // it never renews
+	a := store.instance(t, api, alone, func(c *Config) { c.Lease, c.OrphanCheck = time.Hour, time.Hour }) // it never renews, and takes no lease again
 	a.routed(routeBatch)
 	ada := a.connect("c1", "ada", signedIn, part2)
 	hang := make(chan struct{})

@@ -226,6 +226,36 @@ func TestEarlierTimeMovesAMessageForward(t *testing.T) {
 	}
 }
 
+// Asking after what has entered again is no news of a loss: who posts it does not wait for ever.
+func TestAskingAfterWhatHasEnteredAgain(t *testing.T) {
+	log := &swapped{}
+	f, ada := log.lossy(t, alone, func(c *Config) { c.AcceptCheck = shortLease / 10 })
+	ada.accepted(1, 1)
+	fresh, api := newDurable(t), newAPI()
+	other := fresh.instance(t, api, alone)
+	other.routed(routeBatch)
+	api.set(func() { api.fail = unavailable })
+	other.connect("c1", "bob", signedIn, part2).accepted(2, 2) // it has the lease
+	log.swap(fresh)
+	f.tellHead(fresh, "")
+	api.set(func() { api.fail = nil })
+	eventually(t, "both are stored", func() bool { return len(api.stored()) == 2 })
+}
+
+// Of what is queued that which was sent first comes first, also when nothing of it has entered again: the step that let it
+// in was held up.
+func TestHeldUpStepComesInItsPlace(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	another := store.other(t)
+	another.enters("c1", "ada", "2", "2", 2, false)
+	another.enters("c1", "ada", "1", "1", 1, false)
+	store.instance(t, api, shortCalls)
+	store.empty(t, "c1")
+	if got := api.stored(); !slices.Equal(got, numbers(1, 2)) {
+		t.Errorf("stored %q", got)
+	}
+}
+
 // An instance where nothing was accepted waits as well, when it finds in the queue what others enter again.
 func TestNothingAcceptedHere(t *testing.T) {
 	for name, again := range map[string]bool{"nothing was lost": false, "entered again": true} {

@@ -41,6 +41,7 @@ type save struct {
 	enteredAt time.Time // when the last such step began
 	accepted  bool      // it stands in the outbox, and its senders know
 	reentered bool      // it stood in one that was lost
+	anew      bool      // and the step that lets it in again has not been answered
 
 	batchOnly bool          // others must not store it by the old route: it was handed while there was the batch route
 	elsewhere bool          // another instance may have posted it, or a call of ours whose answer nobody took
