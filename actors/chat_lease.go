@@ -87,6 +87,16 @@ func (c *chat) onClaimed(r *claimed) {
 	}
 }
 
+// listAnew has nothing of the queue posted before it is listed again: what is at hand may come behind what is not.
+func (c *chat) listAnew() {
+	if c.outbox.fence == 0 {
+		return
+	}
+	c.outbox.enteredLate()
+	c.takeBack(nil)
+	c.claim()
+}
+
 func isEnteredAgain(i claimedItem) bool { return i.request.Reentered }
 
 // learnFrom takes what a step tells of the queue. One that is older than the lease knows nothing of it, or the lease has

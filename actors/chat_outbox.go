@@ -206,9 +206,8 @@ func (c *chat) onLeft(r *messages.AppendResult) {
 		}
 		if r.Request.Done.Fence == c.outbox.fence {
 			c.lose()
-		} else if c.outbox.fence != 0 { // a lease won since lists it anew
-			c.outbox.enteredLate()
-			c.claim()
+		} else { // under a lease won since it is still queued
+			c.listAnew()
 		}
 		return
 	}

@@ -81,13 +81,3 @@ func (c *chat) giveUp(key string) {
 	}
 	c.fail(s, errInternal())
 }
-
-// listAnew has nothing of the queue posted before it is listed again: what is at hand may come behind what is not.
-func (c *chat) listAnew() {
-	if c.outbox.fence == 0 {
-		return
-	}
-	c.outbox.enteredLate()
-	c.takeBack(nil)
-	c.claim()
-}

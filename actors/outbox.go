@@ -10,11 +10,11 @@ import (
 // answered and does what it says.
 //
 // The queue itself stands beside the log, where any instance lets messages in. Only the one that holds the chat's
-// lease posts them, in the order of the queue.
+// lease posts them, its front in the order in which they were sent.
 type outbox struct {
 	fence   uint64            // of the lease that this instance holds, 0 = none
 	left    int               // messages queued, as far as is known
-	held    []*save           // under the lease: the front of the queue without those that leave it, in its order
+	held    []*save           // under the lease: the front of the queue without those that leave it, by the time of sending
 	leaving map[string]uint64 // keys of those whose step out of the queue is under way, with the lease under which it was asked for
 	settles time.Time         // the queue was lost: until then other instances may enter again what comes before ours
 	known   bool              // the store has told whether messages are queued
@@ -86,8 +86,9 @@ func (o *outbox) outlived() bool {
 }
 
 // list takes the front of the queue as the store told it. It goes by the time at which each was sent, since what instances
-// enter again after a loss, or late after a pause, stands behind what its sender has said since over another. What was at hand and is not listed has entered since the store was asked, or has left:
-// then it is asked again, and until then nobody can say that what is at hand is all.
+// enter again after a loss, or late after a pause, stands behind what its sender has said since over another. What was at
+// hand and is not listed has entered since the store was asked, or has left: then it is asked again, and until then nobody
+// can say that what is at hand is all.
 func (o *outbox) list(front []*save, left int) (again bool) {
 	for _, s := range o.held {
 		again = again || !slices.Contains(front, s)

@@ -78,8 +78,8 @@ func (m *Memory) finish(q *memoryQueue, item *Append, now time.Time) {
 		q.lease(m.holder, now, m.options.Lease)
 	}
 	gone, ok := q.remove(item.Done.Name, now)
-	gone.Sent = 0
 	if ok && item.Done.Reason != "" {
+		gone.Sent = 0
 		m.letters.add(Letter{ChatID: item.ChatID, At: now, Reason: item.Done.Reason, Item: gone})
 	}
 }
