@@ -130,12 +130,9 @@ func (a *API) wait(r *http.Request, d time.Duration) {
 }
 
 // hang never answers: it blocks until the caller is gone or the API healed, and drops the connection.
-func (a *API) hang(r *http.Request) {
-	a.mu.Lock()
-	healed := a.healed
-	a.mu.Unlock()
+func (a *API) hang(r *http.Request, f struck) {
 	select {
-	case <-healed:
+	case <-f.healed:
 	case <-r.Context().Done():
 	}
 	panic(http.ErrAbortHandler)

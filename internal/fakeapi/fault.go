@@ -44,6 +44,21 @@ type fault struct {
 	seen int
 }
 
+// struck is a fault as it strikes one call or message, the zero one none.
+type struck struct {
+	Fault
+	healed <-chan struct{} // closed by the Heal that ends it, also when that comes before the fault is carried out
+}
+
+func (s struck) over() bool {
+	select {
+	case <-s.healed:
+		return true
+	default:
+		return false
+	}
+}
+
 // Inject adds a fault; the first of those that match strikes. clear removes it.
 func (a *API) Inject(f Fault) (clear func()) {
 	if f.Status == 0 {
@@ -77,7 +92,7 @@ func (a *API) Heal() {
 }
 
 // strike finds the fault that strikes now: a whole call when message is nil, else one message.
-func (a *API) strike(message *incoming) (Fault, bool) {
+func (a *API) strike(message *incoming) struck {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for i, f := range a.faults {
@@ -94,9 +109,9 @@ func (a *API) strike(message *incoming) (Fault, bool) {
 			}
 		}
 		a.stats.Faults[f.Kind]++
-		return f.Fault, true
+		return struck{f.Fault, a.healed}
 	}
-	return Fault{}, false
+	return struck{}
 }
 
 func (f *fault) hits(m *incoming) bool {
@@ -112,10 +127,10 @@ func (f *fault) hits(m *incoming) bool {
 }
 
 // before carries a fault out as far as it comes before storing; it returns false when the call is answered.
-func (a *API) before(w http.ResponseWriter, r *http.Request, f Fault) bool {
+func (a *API) before(w http.ResponseWriter, r *http.Request, f struck) bool {
 	switch f.Kind {
 	case Hang:
-		a.hang(r)
+		a.hang(r, f)
 	case Slow:
 		a.wait(r, f.Delay)
 	case Status:
@@ -132,10 +147,10 @@ func (a *API) before(w http.ResponseWriter, r *http.Request, f Fault) bool {
 }
 
 // after answers with body unless the fault says otherwise.
-func (a *API) after(w http.ResponseWriter, r *http.Request, f Fault, body []byte) {
+func (a *API) after(w http.ResponseWriter, r *http.Request, f struck, body []byte) {
 	switch f.Kind {
 	case CommitThenHang:
-		a.hang(r)
+		a.hang(r, f)
 	case CommitThenStatus:
 		f.answer(w)
 	case HalfAnswer:

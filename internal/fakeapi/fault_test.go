@@ -3,6 +3,7 @@ package fakeapi
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -195,6 +196,28 @@ func TestHealEndsAHang(t *testing.T) {
 		}
 	case <-time.After(4 * time.Second):
 		t.Error("the call still hangs")
+	}
+}
+
+func TestHealEndsWhatHasStruckAndIsNotYetCarriedOut(t *testing.T) {
+	var published [][]byte
+	a := New(Options{Publish: func(_ string, payload []byte) { published = append(published, payload) }})
+	a.Inject(Fault{Kind: Hang})
+	call := a.strike(nil)
+	a.Heal()
+	func() {
+		defer func() {
+			if recover() != http.ErrAbortHandler {
+				t.Error("the call was not dropped")
+			}
+		}()
+		a.hang(httptest.NewRequestWithContext(t.Context(), "POST", "/", nil), call)
+	}()
+	a.Inject(Fault{Kind: LatePublish})
+	late := a.strike(&incoming{single: true})
+	a.Heal()
+	if a.publish(Row{ChatID: "c1"}, late); len(published) != 1 {
+		t.Errorf("%d published after the API was healed, want 1", len(published))
 	}
 }
 

@@ -50,9 +50,9 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
 	m.chatID, m.content, m.createdAt = r.PathValue("chatId"), strings.TrimSpace(m.content), a.now()
 	leave := a.enter([]incoming{m})
 	defer leave()
-	call, _ := a.strike(nil)
+	call := a.strike(nil)
 	if call.Kind == "" {
-		call, _ = a.strike(&m)
+		call = a.strike(&m)
 	}
 	if !a.before(w, r, call) {
 		return
@@ -63,7 +63,7 @@ func (a *API) postMessage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	row, _ := a.store(m)
-	a.publish(row, call.Kind)
+	a.publish(row, call)
 	body := append([]byte(nil), `{"success":true,"message":`...)
 	a.after(w, r, call, append(a.appendMessage(body, row), '}'))
 }
@@ -81,17 +81,16 @@ func (a *API) refuse(m incoming) (status int, text string) {
 	return 0, ""
 }
 
-func (a *API) publish(row Row, kind Kind) {
-	if a.options.Publish == nil || kind == LosePublish {
+func (a *API) publish(row Row, f struck) {
+	if a.options.Publish == nil || f.Kind == LosePublish {
 		return
 	}
 	channel, payload := "chat:"+row.ChatID, a.appendFrame(nil, row)
-	if kind == LatePublish {
-		a.postpone(channel, payload)
+	if f.Kind == LatePublish && a.postpone(channel, payload, f) {
 		return
 	}
 	a.options.Publish(channel, payload)
-	if kind == DoublePublish {
+	if f.Kind == DoublePublish {
 		a.options.Publish(channel, payload)
 	}
 	for _, late := range a.overdue(channel) {
@@ -99,13 +98,18 @@ func (a *API) publish(row Row, kind Kind) {
 	}
 }
 
-func (a *API) postpone(channel string, payload []byte) {
+// postpone keeps a payload for the next publish on its channel or for Heal; false when f was healed meanwhile.
+func (a *API) postpone(channel string, payload []byte, f struck) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if f.over() {
+		return false
+	}
 	if a.late == nil {
 		a.late = map[string][][]byte{}
 	}
 	a.late[channel] = append(a.late[channel], payload)
+	return true
 }
 
 // overdue takes out what is to follow a publish on a channel.
@@ -134,7 +138,7 @@ func (a *API) postBatch(w http.ResponseWriter, r *http.Request) {
 	a.count(func(s *Stats) { s.BatchCalls++; s.BatchSizes[len(items)]++ })
 	leave := a.enter(items)
 	defer leave()
-	call, _ := a.strike(nil)
+	call := a.strike(nil)
 	if !a.before(w, r, call) {
 		return
 	}
@@ -167,10 +171,10 @@ func (a *API) storeBatch(r *http.Request, items []incoming) []byte {
 
 // appendStored stores one item and writes its result.
 func (a *API) appendStored(body []byte, r *http.Request, m incoming) ([]byte, int) {
-	f, _ := a.strike(&m)
+	f := a.strike(&m)
 	switch f.Kind {
 	case Hang:
-		a.hang(r)
+		a.hang(r, f)
 	case Slow:
 		a.wait(r, f.Delay)
 	case Status:
@@ -188,7 +192,7 @@ func (a *API) appendStored(body []byte, r *http.Request, m incoming) ([]byte, in
 	case row.ChatID != m.chatID:
 		return appendRefusal(body, http.StatusConflict, otherChat), http.StatusConflict
 	case f.Kind == CommitThenHang:
-		a.hang(r)
+		a.hang(r, f)
 	case f.Kind == CommitThenStatus:
 		return appendRefusal(body, f.Status, http.StatusText(f.Status)), f.Status
 	case f.Kind == HalfAnswer:
@@ -205,7 +209,7 @@ func (a *API) appendStored(body []byte, r *http.Request, m incoming) ([]byte, in
 // getUser tells who a user is.
 func (a *API) getUser(w http.ResponseWriter, r *http.Request) {
 	a.count(func(s *Stats) { s.UserCalls++ })
-	call, _ := a.strike(nil)
+	call := a.strike(nil)
 	if !a.before(w, r, call) {
 		return
 	}
@@ -237,7 +241,7 @@ func (a *API) getMessagesAfter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.count(func(s *Stats) { s.HistoryCalls++ })
-	call, _ := a.strike(nil)
+	call := a.strike(nil)
 	if !a.before(w, r, call) {
 		return
 	}
@@ -294,7 +298,7 @@ func (a *API) postMessagesAfter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.count(func(s *Stats) { s.HistoryCalls++ })
-	call, _ := a.strike(nil)
+	call := a.strike(nil)
 	if !a.before(w, r, call) {
 		return
 	}
