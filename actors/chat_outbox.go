@@ -101,6 +101,9 @@ func (c *chat) onEnteredLate(s *save, payload []byte, at wire.Position) {
 	case s == nil:
 	case s.live():
 		if s.at = at; !s.handed {
+			if first, known := wire.SentAt(payload); known { // perhaps earlier, over another instance
+				s.sentBefore(first.UnixMilli())
+			}
 			c.post(s)
 		}
 	case len(payload) == 0: // the entry was trimmed: only its names tell the id

@@ -328,3 +328,23 @@ func TestTimeOfWhatAnotherLetIn(t *testing.T) {
 		t.Errorf("stored %q", got)
 	}
 }
+
+// Live: a message that the log has again after a loss, and that no outbox has since its instance is gone, is stored with the time
+// that everyone was shown.
+func TestTimeOfWhatWasShown(t *testing.T) {
+	store, api := newDurable(t), newAPI()
+	f := store.instance(t, api, live, alone)
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	first := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	id, key := wire.DeriveID("c1", wire.SenderKey("ada", true), "1"), saveKey(&messages.Sender{UserId: "ada", Authenticated: true}, "1")
+	body := wire.LiveMessage{ChatID: "c1", ID: id, Content: "1", Role: wire.RoleUser, ClientMessageID: "1", SentAt: first}.Body(first)
+	store.other(t).Append(t.Context(), []chatlog.Append{{ChatID: "c1", Key: wire.MessageKey(id), Aliases: []string{key}, Body: body}})
+	ada.sayID("1", "1")
+	ada.hearsAcks("1", "stored")
+	api.set(func() {
+		if row := api.rows[id]; !row.SentAt.Equal(first) {
+			t.Errorf("stored as sent at %v, want %v", row.SentAt, first)
+		}
+	})
+}

@@ -155,6 +155,20 @@ func SaidIn(payload []byte) (Said, bool) {
 	return Said{Content: p.Data.Content, Role: Role(strings.ToUpper(p.Data.Role))}, true
 }
 
+// SentAt is when a message frame says that its message was sent; false where it does not say.
+func SentAt(payload []byte) (time.Time, bool) {
+	var p struct {
+		Type string `json:"type"`
+		Data struct {
+			Timestamp time.Time `json:"timestamp"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(payload, &p) != nil || p.Type != TypeMessage || p.Data.Timestamp.IsZero() {
+		return time.Time{}, false
+	}
+	return p.Data.Timestamp, true
+}
+
 // MadeAt is when a frame says that it was made; false where it does not say.
 func MadeAt(payload []byte) (time.Time, bool) {
 	var p struct {

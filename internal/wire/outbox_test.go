@@ -62,6 +62,9 @@ func TestLiveBody(t *testing.T) {
 	if at, ok := MadeAt(live); !ok || !at.Equal(now.UTC().Truncate(time.Millisecond)) {
 		t.Errorf("made at %v, %v", at, ok)
 	}
+	if at, ok := SentAt(live); !ok || !at.Equal(m.SentAt.Truncate(time.Millisecond)) {
+		t.Errorf("sent at %v, %v", at, ok)
+	}
 }
 
 func TestFailures(t *testing.T) {
@@ -77,9 +80,12 @@ func TestFailures(t *testing.T) {
 }
 
 func TestUnreadableFrames(t *testing.T) {
-	for _, payload := range []string{``, `{`, `[]`, `{"type":"typing","data":{}}`, `{"type":"message","data":[]}`, `{"timestamp":"soon"}`} {
+	for _, payload := range []string{``, `{`, `[]`, `{"type":"typing","data":{}}`, `{"type":"message","data":[]}`, `{"timestamp":"soon"}`, `{"type":"message","data":{"content":7,"timestamp":"soon"}}`} {
 		if _, ok := SaidIn([]byte(payload)); ok {
 			t.Errorf("%s says something", payload)
+		}
+		if _, ok := SentAt([]byte(payload)); ok {
+			t.Errorf("%s was sent at a time", payload)
 		}
 		if _, ok := MadeAt([]byte(payload)); ok {
 			t.Errorf("%s has a time", payload)
