@@ -25,6 +25,7 @@ type pendingAppend struct {
 
 	queue    *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
 	epoch    string                   // of the log that its step is for, which has what was entered before it
+	shown    bool                     // but everyone saw it before, so that it is posted as what the outbox tells of it
 	stored   bool                     // but the API has it by now
 	regained bool                     // the API had it and the log, as far as is known, had not
 	done     *messages.OutboxDone     // it leaves the outbox in the same step
@@ -74,7 +75,7 @@ func (a *appends) overdue(now time.Time, patience time.Duration) bool {
 // nextDeadline is when the next append becomes overdue.
 func (a *appends) nextDeadline(patience time.Duration) (at time.Time, ok bool) {
 	for _, p := range a.waiting {
-		if !p.served && (p.queue == nil || p.stored || p.save != nil && !p.save.posted) {
+		if !p.served && (p.queue == nil || p.stored || p.save != nil && !p.save.posted && !p.shown) {
 			return p.since.Add(patience), true
 		}
 	}

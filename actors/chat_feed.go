@@ -18,22 +18,29 @@ func (c *chat) take(item claimedItem) *save {
 	if s == nil {
 		s = c.adopted(item.request)
 	}
-	if s.sentBefore(item.request.SentAt) && isPosted(s) { // with the later time, perhaps in the wrong place
-		c.recall(s)
-		c.saves.giveUp(s)
-	}
+	c.date(s, item.request.SentAt)
 	s.batchOnly = s.batchOnly || item.request.BatchOnly
 	s.reentered = s.reentered || item.request.Reentered
 	if !s.handed && s != c.saves.turn && !slices.Contains(c.saves.queue, s) {
 		s.posted = false // whatever became of it, it is queued still
 	}
 	c.returned(s)
-	if item.request.Live {
+	switch {
+	case item.request.Live || s.live(): // logged since it is shown first
 		s.at = item.logged
-	} else if item.logged.Offset > 0 && !s.asking { // stored, and its holder died before it left the queue
-		c.lookUp(s, true)
+	case item.logged.Offset > 0 && !s.asking && !s.batchOnly: // stored, and its holder died before it left the queue
+		c.lookUp(s, true) // the batch route is simply asked again: an instance with live delivery may have shown it
 	}
 	return s
+}
+
+// date notes when a queued message was sent for the first time. One that was posted with a later time is taken back, since that
+// may be the wrong place.
+func (c *chat) date(s *save, first int64) {
+	if s.sentBefore(first) && isPosted(s) {
+		c.recall(s)
+		c.saves.giveUp(s)
+	}
 }
 
 // returned readies a message that others may have posted to be posted here. Theirs may be a call of the old API that is

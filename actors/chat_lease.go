@@ -102,11 +102,15 @@ func isEnteredAgain(i claimedItem) bool { return i.request.Reentered }
 // learnFrom takes what a step tells of the queue. One that is older than the lease knows nothing of it, or the lease has
 // gone: a claim tells. Only an empty queue has no lease, when nothing is at hand.
 func (c *chat) learnFrom(r *messages.AppendResult) {
-	if r.Fence < c.outbox.fence && (r.Left > 0 || len(c.outbox.held) > 0) {
+	left := int(r.Left)
+	if r.Fence < c.outbox.fence && (left > 0 || len(c.outbox.held) > 0) {
+		if left > c.outbox.left { // so what is at hand is not all
+			c.outbox.left, c.outbox.whole = left, false
+		}
 		c.claim()
 		return
 	}
-	c.learn(r.Fence, int(r.Left))
+	c.learn(r.Fence, left)
 }
 
 // learn takes what the store tells: the lease that is held and how many messages are queued. Under another lease the

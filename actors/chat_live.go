@@ -26,14 +26,20 @@ func (c *chat) beginLive(s *save, sender *messages.Sender) {
 
 // appendLive shows a message. The first step that succeeds is what everyone sees; another finds it in the log.
 func (c *chat) appendLive(s *save) {
+	p := c.shown(s)
+	p.queue = c.queued(s)
+	_, p.shown = c.recent.get(p.key)
+	c.append(p)
+}
+
+// shown is a message as everyone sees it.
+func (c *chat) shown(s *save) *pendingAppend {
 	r := s.request
 	body := wire.LiveMessage{
 		ChatID: c.id, ID: r.Id, Content: r.Content, Role: wire.Role(r.Role), Author: s.author,
 		ClientMessageID: s.clientID, SentAt: time.UnixMilli(r.SentAt),
 	}.Body(time.Now())
-	c.append(&pendingAppend{
-		key: wire.MessageKey(r.Id), aliases: []string{s.key}, body: body, save: s, id: r.Id, queue: c.queued(s),
-	})
+	return &pendingAppend{key: wire.MessageKey(r.Id), aliases: []string{s.key}, body: body, save: s, id: r.Id}
 }
 
 // storedLive goes on with a message that was shown and that the API has by now.
@@ -47,6 +53,8 @@ func (c *chat) storedLive(s *save, held bool) {
 		if c.appends.away {
 			c.serve(p)
 		}
+	case s.at.Offset == 0: // the outbox was full, so nobody has seen it
+		c.append(c.shown(s))
 	default:
 		c.finish(s, s.request.Id, s.at)
 	}

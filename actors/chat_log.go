@@ -69,6 +69,10 @@ func (c *chat) onStep(r *messages.AppendResult) {
 		return
 	case r.Again: // it is stored, and may be shown, whatever became of the queue
 		p.done, p.notice = nil, nil
+	case r.Full && p.stored: // all that it wants is its place
+		p.queue, p.epoch = nil, ""
+		c.send(p)
+		return
 	case r.Full, r.Fenced: // another instance answers for what was refused
 		c.appends.remove(p)
 		c.router.underway.Add(-1)
@@ -166,13 +170,13 @@ func (c *chat) serveUnlogged(now time.Time) {
 }
 
 // serve delivers an event to the sockets here although it has no place in the log. A message that nobody has stored yet
-// goes to the API first.
+// goes to the API first, unless it is a repeat: the outbox has it, with the time at which it was sent first.
 func (c *chat) serve(p *pendingAppend) {
 	if p.served {
 		return
 	}
 	if p.queue != nil && !p.stored {
-		if s := p.save; s != nil && !s.posted {
+		if s := p.save; s != nil && !s.posted && !p.shown {
 			c.post(s)
 		}
 		return

@@ -122,11 +122,11 @@ func (c *chat) onQueued(s *save, r *messages.AppendResult, at wire.Position) {
 	c.learnFrom(r)
 	if s != nil {
 		s.anew = false
-		s.sentBefore(r.SentAt)
 		if s.live() {
 			s.at = at
 		}
 		c.accepted(s)
+		c.date(s, r.SentAt)
 	}
 	held := s != nil && c.outbox.hold(s)
 	switch {

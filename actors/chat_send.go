@@ -94,11 +94,11 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	case c.outbox.left > 0 || !c.outbox.known && c.accepts(): // it waits behind what is or may be queued, or is refused
 		c.enterAll()
 		c.enter(s)
-	case route == routeBatch:
+	case route == routeBatch && !c.saves.any(isAsking):
 		c.post(s)
 	default:
 		// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
-		// cannot be a repeat goes the same way, so that the order stays.
+		// cannot be a repeat goes the same way, and with the batch route what comes behind such a one, so that the order stays.
 		c.lookUp(s, s.clientID != "")
 		c.wakeIn(c.router.cfg.LogPatience)
 	}
@@ -205,6 +205,8 @@ func (c *chat) lookUp(s *save, known bool) {
 	s.asking = true
 	c.router.bridge.send(&lookUp{chatID: c.id, key: s.key, save: s, known: known, pid: c.self})
 }
+
+func isAsking(s *save) bool { return s.asking }
 
 // onUnknown goes on with a message whose name the log does not know.
 func (c *chat) onUnknown(s *save) {

@@ -297,3 +297,20 @@ func TestQuietQueueIsNotClaimed(t *testing.T) {
 		t.Errorf("%d claims", n)
 	}
 }
+
+// A step that finds another's lease tells how many are queued: then what it let in is not taken to be alone.
+func TestQueueThatIsLongerThanWasKnown(t *testing.T) {
+	store, answer := newDurable(t), make(chan struct{})
+	defer close(answer)
+	f := store.hooked(t, newAPI(), &hookedStore{claimed: func() { <-answer }}, alone, func(c *Config) { c.Lease = time.Hour })
+	var posted posts
+	f.persistence.address = &before{f.persistence.address, posted.see}
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	store.other(t).accepts("c1", "bob", "his", "his")
+	f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1}) // of a lease that has gone since, and of a message that cannot be read
+	ada.accepted(2, 2)
+	if got := posted.take(); len(got) > 0 {
+		t.Errorf("posted %q", got)
+	}
+}
