@@ -50,6 +50,7 @@ const (
 	leastPressed   = 100 * time.Millisecond // the same, for giving a slot up while others wait for one
 	shareOfApart   = 2                      // suspects have one slot for so many of the others
 	usualStep      = 8                      // an answer moves what is usual by this part
+	singleCalls    = 8                      // of the old route for one of the batch route: each stores one message, not what has gathered
 	defaultOverdue = 2 * time.Second        // the patience of those who accept nothing
 )
 
@@ -57,14 +58,21 @@ func newAPICalls(slots int, patience time.Duration) apiCalls {
 	if patience <= 0 {
 		patience = defaultOverdue
 	}
-	return apiCalls{slots: slots, apart: slotsApart(slots), patience: patience}
+	a := apiCalls{patience: patience}
+	a.setSlots(slots)
+	return a
 }
+
+// setSlots sets how many slots there are; calls that are under way keep theirs.
+func (a *apiCalls) setSlots(n int) { a.slots, a.apart = n, slotsApart(n) }
 
 func slotsApart(slots int) int { return max(slots/shareOfApart, 1) }
 
-// MaxAPICalls is how many calls that store can be under way at once, overdue ones and those of suspects included, where
-// there are so many slots.
-func MaxAPICalls(slots int) int { return slots + slotsApart(slots) + maxOverdue + 2*slots }
+// MaxAPICalls is how many calls that store can be under way at once, overdue ones and those of suspects included, by
+// whatever route.
+func MaxAPICalls(concurrency int) int { return maxCalls(concurrency * singleCalls) }
+
+func maxCalls(slots int) int { return slots + slotsApart(slots) + maxOverdue + 2*slots }
 
 // room tells whether a call may begin.
 func (a *apiCalls) room(apart bool) bool {

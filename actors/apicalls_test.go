@@ -131,7 +131,7 @@ func TestAPauseMakesNoSuspects(t *testing.T) {
 func TestOverdueCallsAreBounded(t *testing.T) {
 	now := time.Now()
 	a := answering(16)
-	for len(a.underWay) < MaxAPICalls(16) && (a.room(false) || a.room(true)) {
+	for len(a.underWay) < maxCalls(16) && (a.room(false) || a.room(true)) {
 		a.post(!a.room(false), now)
 		a.answered = now.Add(time.Millisecond)
 		now = now.Add(leastOverdue)

@@ -31,7 +31,7 @@ type Config struct {
 	OrphanCheck    time.Duration // how often queues without a holder are looked for, default 2 s
 
 	BatchMax        int           // messages in one call of the batch route, default 100
-	APIConcurrency  int           // calls of the API under way at once, default 16
+	APIConcurrency  int           // calls of the API under way at once, eight times as many by the old route; default 16
 	SaveTimeout     time.Duration // one call of the API, default 15 s
 	SavePatience    time.Duration // how long a save that is not accepted is tried again before its sender is told, default 10 s
 	MaxSaves        int           // saves waiting for the API, all chats together, accepted ones not counted, default 10,000

@@ -62,6 +62,11 @@ func (p *persistence) learn(route int32, now time.Time) {
 		p.router.metrics.APIFallbacks.Inc()
 		p.probeAt = now.Add(probeBatchEvery)
 	}
+	slots := p.router.cfg.APIConcurrency
+	if route == routeSingle {
+		slots *= singleCalls
+	}
+	p.calls.setSlots(slots)
 	if p.router.route.Swap(route) != route {
 		p.router.log.Info("the API's routes are known", slog.Bool("batch", route == routeBatch))
 	}

@@ -78,6 +78,29 @@ func (a *stuckAPI) start(t *testing.T, slots int) *fixture {
 	return &fixture{Router: r, t: t, api: a.fakeAPI}
 }
 
+// A call of the old route stores one message, so there are more of them.
+func TestOldRouteHasMoreCalls(t *testing.T) {
+	var chats []string
+	for n := range singleCalls + 2 {
+		chats = append(chats, fmt.Sprintf("s%d", n))
+	}
+	api := newStuckAPI(chats...)
+	api.fakeAPI.old = true
+	f := api.start(t, 1)
+	f.routed(routeSingle)
+	for _, chatID := range chats {
+		f.connect(chatID, "u1", signedIn, part2).sayID("1 of "+chatID, "id-1")
+	}
+	eventually(t, "all are at hand", func() bool { return testutil.ToFloat64(f.metrics.APIQueued) == float64(len(chats)) })
+	calls := func() (n int) { api.set(func() { n = len(api.posts) }); return n }
+	eventually(t, "as many as may are posted", func() bool { return calls() >= singleCalls })
+	if n := calls(); n != singleCalls {
+		t.Errorf("%d calls", n)
+	}
+	close(api.freed)
+	eventually(t, "all are stored", func() bool { return len(api.stored()) == len(chats) })
+}
+
 // More chats for which the API hangs than there are slots take none from the others, and their messages are stored when
 // the API goes on: by the old route from their first call.
 func TestChatsThatHangTakeNoSlots(t *testing.T) {

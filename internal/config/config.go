@@ -58,7 +58,7 @@ type Config struct {
 	SaveTimeout    time.Duration `env:"SAVE_TIMEOUT" envDefault:"15s" min:"100ms" max:"2m" help:"of one call of the API"`
 	SavePatience   time.Duration `env:"SAVE_PATIENCE" envDefault:"10s" min:"0s" max:"10m" help:"for which a message that could not enter the outbox is tried again before it is refused"`
 	BatchMax       int           `env:"BATCH_MAX" envDefault:"100" min:"1" max:"1000" unit:"messages" help:"in one call of the batch route"`
-	APIConcurrency int           `env:"API_CONCURRENCY" envDefault:"16" min:"1" max:"1000" unit:"calls" help:"that store at once; calls that hang and chats for which the API hangs have further ones"`
+	APIConcurrency int           `env:"API_CONCURRENCY" envDefault:"16" min:"1" max:"1000" unit:"calls" help:"that store at once, eight times as many of an API without the batch route; calls that hang and chats for which the API hangs have further ones"`
 	DeadLetterAge  time.Duration `env:"DEAD_LETTER_AGE" envDefault:"2160h" min:"0s" max:"87600h" help:"after which a message that the API has refused for good is forgotten, if nobody has retried or discarded it; 0 means never"`
 	LogWindow      int           `env:"LOG_WINDOW" envDefault:"1000" min:"10" max:"100000" unit:"entries" help:"kept of each chat's log, for those who come back"`
 	ReplayAge      time.Duration `env:"REPLAY_AGE" envDefault:"10m" min:"0s" max:"24h" help:"of the entries that a client without resume is sent when it connects, since it may have missed them; 0 turns this off"`
