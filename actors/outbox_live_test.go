@@ -122,6 +122,31 @@ func TestRepeatWhileTheLogIsAway(t *testing.T) {
 	})
 }
 
+// While the log keeps one message waiting and is not known to be away, as after a pause of this process, each waits for itself: it
+// may be a repeat of what was accepted elsewhere meanwhile.
+func TestEachWaitsForTheLog(t *testing.T) {
+	store, api, away, back := newDurable(t), newAPI(), atomic.Bool{}, make(chan struct{})
+	f := store.hooked(t, api, &hookedStore{appending: func([]chatlog.Append) {
+		if away.Load() {
+			<-back
+		}
+	}}, live, alone)
+	defer close(back)
+	var posted posts
+	f.persistence.address = &before{f.persistence.address, posted.see}
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	away.Store(true)
+	for _, id := range numbers(1, 3) {
+		began := time.Now()
+		ada.sayID(id, id)
+		eventually(t, id+" goes to the API", func() bool { return slices.Contains(posted.take(), id) })
+		if waited := time.Since(began); waited < f.cfg.LogPatience {
+			t.Errorf("%s after %v", id, waited)
+		}
+	}
+}
+
 // A message that went to the API since the log was away, and that the outbox has from before, is stored with the first time.
 func TestPostedBeforeTheOutboxToldOfIt(t *testing.T) {
 	store, api, away, back := newDurable(t), newAPI(), atomic.Bool{}, make(chan struct{})
