@@ -20,6 +20,7 @@ type pendingAppend struct {
 	body    []byte
 	since   time.Time
 	served  bool   // delivered without an offset
+	held    bool   // not sent yet, since the answer of the API that published it is due, and names its sender too
 	save    *save  // the message that it belongs to and whose sender waits; nil for other events
 	id      string // the message's id
 
@@ -70,6 +71,19 @@ func (a *appends) remove(p *pendingAppend) {
 func (a *appends) overdue(now time.Time, patience time.Duration) bool {
 	at, ok := a.nextDeadline(patience)
 	return ok && !now.Before(at)
+}
+
+// heldFor is how long what the old API published waits for that API's answer to our call, which comes right after it.
+const heldFor = 50 * time.Millisecond
+
+// nextHeld is when the next of those that are held is to be sent without more ado.
+func (a *appends) nextHeld() (at time.Time, ok bool) {
+	for _, p := range a.waiting {
+		if p.held {
+			return p.since.Add(heldFor), true
+		}
+	}
+	return at, false
 }
 
 // nextDeadline is when the next append becomes overdue.

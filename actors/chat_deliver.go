@@ -88,7 +88,19 @@ func (c *chat) onRaw(p *wire.Payload) {
 		c.serve(pending)
 		return
 	}
+	pending.held = c.answerIsDue(p.Body)
 	c.append(pending)
+}
+
+// answerIsDue tells whether the old API is about to answer for what it has published: our call is under way. Then the log has
+// one step to carry out instead of two.
+func (c *chat) answerIsDue(body []byte) bool {
+	s := c.saves.turn
+	if s == nil || !s.handed || s.batchOnly || c.appends.away {
+		return false
+	}
+	said, ok := wire.SaidIn(body)
+	return ok && said == wire.Said{Content: s.request.Content, Role: wire.Role(s.request.Role)}
 }
 
 // accept takes an entry of the log, wherever it was heard, and delivers what is next in order.

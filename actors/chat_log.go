@@ -13,7 +13,15 @@ import (
 // append hands an event to the log.
 func (c *chat) append(p *pendingAppend) {
 	p.since = time.Now()
-	c.send(p)
+	if q := c.appends.find(p.key); q != nil && q.held { // the same event, of which this says more
+		c.appends.remove(q)
+		c.router.underway.Add(-1)
+	}
+	if p.held {
+		c.wakeAtLatest(p.since.Add(heldFor))
+	} else {
+		c.send(p)
+	}
 	c.appends.add(p)
 	c.router.underway.Add(1)
 	if c.appends.away {
@@ -36,6 +44,16 @@ func (c *chat) send(p *pendingAppend) {
 func (c *chat) sendAnew() {
 	for _, p := range slices.Clone(c.appends.waiting) {
 		if p.epoch != "" && p.epoch < c.sequence.epoch {
+			c.send(p)
+		}
+	}
+}
+
+// sendHeld sends what was held until a time.
+func (c *chat) sendHeld(until time.Time) {
+	for _, p := range c.appends.waiting {
+		if p.held && !until.Before(p.since.Add(heldFor)) {
+			p.held = false
 			c.send(p)
 		}
 	}

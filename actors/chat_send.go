@@ -244,6 +244,9 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 		return
 	}
 	s.handed, s.asking = false, false
+	if r.Outcome != messages.PersistResult_STORED { // what it published is all that tells of it
+		c.sendHeld(time.Now().Add(heldFor))
+	}
 	if r.Request.BatchOnly && !s.request.BatchOnly { // the batch route was tried
 		s.request = proto.CloneOf(s.request)
 		s.request.BatchOnly = true

@@ -20,6 +20,7 @@ func (c *chat) onWake() {
 	c.seekDue(now)
 	c.claimDue(now)
 	c.failOverdue(now)
+	c.sendHeld(now)
 	c.serveUnlogged(now)
 	c.welcomeLate(now)
 	c.retryRead(now)
@@ -87,6 +88,9 @@ func (c *chat) wakeNext(now time.Time) {
 		due(c.claimAt)
 	}
 	if at, ok := c.appends.nextDeadline(c.router.cfg.LogPatience); ok {
+		due(at)
+	}
+	if at, ok := c.appends.nextHeld(); ok {
 		due(at)
 	}
 	if !c.ready && len(c.members) > 0 && now.Sub(c.joined) < c.router.cfg.WelcomeTimeout {
