@@ -188,14 +188,15 @@ func (c *chat) serveUnlogged(now time.Time) {
 }
 
 // serve delivers an event to the sockets here although it has no place in the log. A message that nobody has stored yet
-// goes to the API first, once it has waited itself or the log is known to be away: it may be a repeat of what the outbox has with the
-// time at which it was sent first. What is known to be one waits for the outbox.
+// goes to the API first, once it has waited itself or the log has been away for as long: it may be a repeat of what the outbox has with
+// the time at which it was sent first. What is known to be one waits for the outbox.
 func (c *chat) serve(p *pendingAppend) {
 	if p.served {
 		return
 	}
 	if p.queue != nil && !p.stored {
-		waited := c.router.logDown.Load() || time.Since(p.since) >= c.router.cfg.LogPatience
+		now := time.Now()
+		waited := max(now.Sub(p.since), c.router.logAwayFor(now)) >= c.router.cfg.LogPatience
 		if s := p.save; s != nil && !s.posted && !p.shown && waited {
 			c.post(s)
 		}

@@ -104,7 +104,7 @@ func (p *persistence) noteSuspects() {
 		return
 	}
 	if p.hanging = n > 0; p.hanging {
-		p.router.log.Info("the API hangs for some chats; they are stored apart", slog.Int("chats", n))
+		p.router.log.Warn("the API hangs for some chats; they are stored apart", slog.Int("chats", n))
 	} else {
 		p.router.log.Info("the API hangs for no chat any more")
 	}
