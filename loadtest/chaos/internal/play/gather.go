@@ -36,7 +36,7 @@ func (p *play) gather(r *Result, held []world.Held) *Result {
 		if !ok || tag.Run != p.run {
 			p.wrong("row %d is nobody's message", row.Seq)
 		}
-		run.Rows = append(run.Rows, verify.Row{Chat: tag.Chat, Sender: uint16(tag.Sender), Number: tag.Seq, ID: verify.HashID(row.ID)})
+		run.Rows = append(run.Rows, verify.Row{Chat: tag.Chat, Sender: uint16(tag.Sender), Number: tag.Seq, ID: verify.HashID(row.ID), Stored: row.Seq})
 	}
 	for _, h := range held {
 		tag, ok := frames.ParseTag([]byte(h.Content))

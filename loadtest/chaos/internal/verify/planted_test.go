@@ -109,6 +109,17 @@ func TestPlantedDamageIsFound(t *testing.T) {
 		{"a message in the database that nobody shows", func(r *Run) {
 			r.Rows = append(r.Rows, Row{Chat: 0, Sender: 1, Number: 6, ID: 99})
 		}, Missing},
+		{"a message that was sent early and stored late is dropped at the client that had loaded the history", func(r *Run) {
+			for i := range r.Rows {
+				r.Rows[i].Stored = i + 1
+			}
+			r.Rows = slices.Insert(r.Rows, 0, Row{Chat: 0, Sender: 1, Number: 6, ID: 99, Stored: len(r.Rows) + 1})
+			for i, c := range r.Clients[:3] {
+				if i != 1 {
+					c.add(Event{Kind: Shown, Sender: 1, Number: 6, ID: 99, Epoch: epoch, Offset: 16})
+				}
+			}
+		}, Missing},
 		{"the last message is dropped at one client", func(r *Run) { c := r.Clients[0]; c.cut(c.find(Shown, 14)) }, Missing},
 		{"a message in the middle is dropped at one client", func(r *Run) { c := r.Clients[0]; c.cut(c.find(Shown, 4)) }, Missing},
 		{"a replay leaves one out", func(r *Run) { c := r.Clients[2]; c.cut(c.find(Shown, 7)) }, Missing},

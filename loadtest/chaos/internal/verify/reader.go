@@ -15,7 +15,7 @@ type reader struct {
 	asks   int             // resumes that this socket asked for and that were not answered
 	heard  place           // the furthest that was ever heard of
 	from   uint32          // what the last resume asked from
-	loaded int             // rows up to this number were seen by loading the history
+	loaded int             // so many rows, those that were stored first, were seen by loading the history
 
 	shown map[uint64]bool    // ids
 	had   map[message]uint64 // id under which each message was first shown
@@ -230,7 +230,7 @@ func (r *reader) show(e Event) {
 
 // isLoaded tells whether a message was in a history that this client loaded.
 func (r *reader) isLoaded(m message, id uint64) bool {
-	return slices.ContainsFunc(r.rows[m], func(n int) bool { return n <= r.loaded && r.run.Rows[n-1].ID == id })
+	return slices.ContainsFunc(r.rows[m], func(n int) bool { return r.run.stored(n) <= r.loaded && r.run.Rows[n-1].ID == id })
 }
 
 // end compares the client's place with the log's head.
@@ -251,7 +251,7 @@ func (r *reader) seen() {
 		row := r.run.Rows[n-1]
 		m := message{row.Chat, row.Sender, row.Number}
 		_, had := r.had[m]
-		if n > r.loaded && !had && r.rows[m][0] > r.loaded && !r.untraced(m) {
+		if r.run.stored(n) > r.loaded && !had && r.run.stored(r.rows[m][0]) > r.loaded && !r.untraced(m) {
 			r.verdict.broken(Missing, r.client.Chat, "message %v, row %d, at client %d", m, n, r.client.Sender)
 		}
 	}

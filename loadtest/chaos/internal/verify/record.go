@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"hash/fnv"
 	"strconv"
 	"time"
@@ -49,12 +50,13 @@ type Client struct {
 	Events []Event
 }
 
-// Row is one row of the database, in the order of storing.
+// Row is one row of the database, in the order in which a history shows them.
 type Row struct {
 	Chat   int
 	Sender uint16
 	Number uint32
 	ID     uint64
+	Stored int // as the how manieth it was stored, so that a history of so many rows has it; 0 = its number
 }
 
 // Run is everything that the checker reads.
@@ -77,6 +79,9 @@ type Run struct {
 	// Live says that messages are shown before they are stored.
 	Live bool
 }
+
+// stored is as the how manieth a row was stored.
+func (r *Run) stored(row int) int { return cmp.Or(r.Rows[row-1].Stored, row) }
 
 // Held is a message that the outbox holds.
 type Held struct {
