@@ -113,12 +113,9 @@ func TestPlantedDamageIsFound(t *testing.T) {
 			for i := range r.Rows {
 				r.Rows[i].Stored = i + 1
 			}
-			r.Rows = slices.Insert(r.Rows, 0, Row{Chat: 0, Sender: 1, Number: 6, ID: 99, Stored: len(r.Rows) + 1})
-			for i, c := range r.Clients[:3] {
-				if i != 1 {
-					c.add(Event{Kind: Shown, Sender: 1, Number: 6, ID: 99, Epoch: epoch, Offset: 16})
-				}
-			}
+			r.Rows[1].Stored = len(r.Rows) + 1
+			c := r.Clients[1]
+			c.cut(c.find(Shown, 1))
 		}, Missing},
 		{"the last message is dropped at one client", func(r *Run) { c := r.Clients[0]; c.cut(c.find(Shown, 14)) }, Missing},
 		{"a message in the middle is dropped at one client", func(r *Run) { c := r.Clients[0]; c.cut(c.find(Shown, 4)) }, Missing},
