@@ -10,8 +10,8 @@ import (
 // appends are a chat's events on their way into the log, oldest first. While the log is away they wait; after a
 // patience the chat serves them without an offset, and they stay until the log has them.
 type appends struct {
-	waiting []*pendingAppend
-	away    bool // the log has not answered within the patience: what comes is served at once
+	waiting   []*pendingAppend
+	awaySince int64 // the log has not answered within the patience, and what comes is served at once: since when, Unix ns; 0 = it is not so
 }
 
 type pendingAppend struct {
@@ -20,13 +20,14 @@ type pendingAppend struct {
 	body    []byte
 	since   time.Time
 	served  bool   // delivered without an offset
-	held    bool   // not sent yet, since the answer of the API that published it is due, and names its sender too
 	save    *save  // the message that it belongs to and whose sender waits; nil for other events
 	id      string // the message's id
 
+	heldUntil time.Time // then it is sent; zero = it is. The answer of the API that published it is due, and names its sender too
+
 	queue    *messages.PersistRequest // it enters the outbox in the same step: the message is shown before it is stored
 	epoch    string                   // of the log that its step is for, which has what was entered before it
-	shown    bool                     // but everyone saw it before, so that it is posted as what the outbox tells of it
+	shown    bool                     // but it was shown here before, so that it is posted as what the outbox tells of it
 	stored   bool                     // but the API has it by now
 	regained bool                     // the API had it and the log, as far as is known, had not
 	done     *messages.OutboxDone     // it leaves the outbox in the same step
@@ -73,17 +74,28 @@ func (a *appends) overdue(now time.Time, patience time.Duration) bool {
 	return ok && !now.Before(at)
 }
 
-// heldFor is how long what the old API published waits for that API's answer to our call, which comes right after it.
-const heldFor = 50 * time.Millisecond
+// away tells whether the log is away.
+func (a *appends) away() bool { return a.awaySince != 0 }
 
-// nextHeld is when the next of those that are held is to be sent without more ado.
+// awayFor is for how long it is, as far as is known.
+func (a *appends) awayFor(now time.Time) time.Duration {
+	if a.away() {
+		return now.Sub(time.Unix(0, a.awaySince))
+	}
+	return 0
+}
+
+// held tells whether it was not sent yet.
+func (p *pendingAppend) held() bool { return !p.heldUntil.IsZero() }
+
+// nextHeld is when the next of those that are held is sent without more ado.
 func (a *appends) nextHeld() (at time.Time, ok bool) {
 	for _, p := range a.waiting {
-		if p.held {
-			return p.since.Add(heldFor), true
+		if p.held() && (!ok || p.heldUntil.Before(at)) {
+			at, ok = p.heldUntil, true
 		}
 	}
-	return at, false
+	return at, ok
 }
 
 // nextDeadline is when the next append becomes overdue.

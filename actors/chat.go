@@ -159,7 +159,7 @@ func (c *chat) onJoin(j *join) {
 	if j.resume != nil {
 		c.members[len(c.members)-1].replay = &replay{from: *j.resume}
 	}
-	if c.ready || c.appends.away {
+	if c.ready || c.appends.away() {
 		c.welcome(&c.members[len(c.members)-1])
 		return
 	}

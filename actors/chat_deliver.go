@@ -88,15 +88,17 @@ func (c *chat) onRaw(p *wire.Payload) {
 		c.serve(pending)
 		return
 	}
-	pending.held = c.answerIsDue(p.Body)
+	if c.answerIsDue(p.Body) {
+		pending.heldUntil = time.Now().Add(c.router.cfg.PublishPatience)
+	}
 	c.append(pending)
 }
 
-// answerIsDue tells whether the old API is about to answer for what it has published: our call is under way. Then the log has
-// one step to carry out instead of two.
+// answerIsDue tells whether the old API is about to answer for what it has published: our call is under way. Then this
+// instance has one step for the log instead of two.
 func (c *chat) answerIsDue(body []byte) bool {
 	s := c.saves.turn
-	if s == nil || !s.handed || s.batchOnly || c.appends.away {
+	if s == nil || !s.handed || s.batchOnly || c.appends.away() {
 		return false
 	}
 	said, ok := wire.SaidIn(body)

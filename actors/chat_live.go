@@ -48,9 +48,9 @@ func (c *chat) storedLive(s *save, held bool) {
 	switch {
 	case held:
 		c.onStored(s, s.request.Id, nil)
-	case p != nil && p.save == s: // the log is away: nobody has seen it
+	case p != nil && p.save == s: // the log is away: nobody has seen it, or only before
 		p.stored = true
-		if c.appends.away {
+		if c.appends.away() {
 			c.serve(p)
 		}
 	case s.at.Offset == 0: // the outbox was full, so nobody has seen it

@@ -13,20 +13,20 @@ import (
 // append hands an event to the log.
 func (c *chat) append(p *pendingAppend) {
 	p.since = time.Now()
-	if q := c.appends.find(p.key); q != nil && q.held { // the same event, of which this says more
+	if q := c.appends.find(p.key); q != nil && q.held() { // the same event, of which this says more
 		c.appends.remove(q)
 		c.router.underway.Add(-1)
 	}
-	if p.held {
-		c.wakeAtLatest(p.since.Add(heldFor))
+	if p.held() {
+		c.wakeAtLatest(p.heldUntil)
 	} else {
+		c.sendHeld(time.Time{}) // or this would overtake it
 		c.send(p)
 	}
 	c.appends.add(p)
 	c.router.underway.Add(1)
-	if c.appends.away {
-		c.serve(p)
-		return
+	if c.appends.away() {
+		c.serveAll()
 	}
 	c.wakeAtLatest(p.since.Add(c.router.cfg.LogPatience))
 }
@@ -49,11 +49,11 @@ func (c *chat) sendAnew() {
 	}
 }
 
-// sendHeld sends what was held until a time.
+// sendHeld sends what was held until a time, zero = all.
 func (c *chat) sendHeld(until time.Time) {
 	for _, p := range c.appends.waiting {
-		if p.held && !until.Before(p.since.Add(heldFor)) {
-			p.held = false
+		if p.held() && (until.IsZero() || !until.Before(p.heldUntil)) {
+			p.heldUntil = time.Time{}
 			c.send(p)
 		}
 	}
@@ -128,7 +128,7 @@ func (c *chat) onAppended(r *messages.AppendResult, p *pendingAppend) {
 	case !c.ready:
 		c.begins(wire.Position{Epoch: at.Epoch, Offset: at.Offset - 1})
 	}
-	c.appends.away = false
+	c.appends.awaySince = 0
 	if p.regained && !r.Repeat {
 		c.router.metrics.LogReconciled.Inc()
 	}
@@ -180,23 +180,30 @@ func (c *chat) serveUnlogged(now time.Time) {
 	if !c.appends.overdue(now, c.router.cfg.LogPatience) {
 		return
 	}
-	c.appends.away = true
+	if !c.appends.away() {
+		c.appends.awaySince = now.UnixNano()
+	}
 	c.welcomeAll()
+	c.serveAll()
+}
+
+// serveAll serves what may be served by now, oldest first, so that none overtakes another.
+func (c *chat) serveAll() {
 	for _, p := range c.appends.waiting {
 		c.serve(p)
 	}
 }
 
 // serve delivers an event to the sockets here although it has no place in the log. A message that nobody has stored yet
-// goes to the API first, once it has waited itself or the log has been away for as long: it may be a repeat of what the outbox has with
-// the time at which it was sent first. What is known to be one waits for the outbox.
+// goes to the API first, once it has waited itself or the log has been away for as long, which it is not after a pause of this process: it
+// may be a repeat of what the outbox has with the time at which it was sent first. What is known to be one waits for the outbox.
 func (c *chat) serve(p *pendingAppend) {
 	if p.served {
 		return
 	}
 	if p.queue != nil && !p.stored {
 		now := time.Now()
-		waited := max(now.Sub(p.since), c.router.logAwayFor(now)) >= c.router.cfg.LogPatience
+		waited := max(now.Sub(p.since), c.appends.awayFor(now)) >= c.router.cfg.LogPatience
 		if s := p.save; s != nil && !s.posted && !p.shown && waited {
 			c.post(s)
 		}

@@ -98,7 +98,8 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 		c.post(s)
 	default:
 		// The old API mints ids and stores a repeat again: the log is asked whether this message was stored before. What
-		// cannot be a repeat goes the same way, and with the batch route what comes behind such a one, so that the order stays.
+		// cannot be a repeat goes the same way, and so does what comes behind a message that is being asked about when the
+		// batch route turns up: the order stays.
 		c.lookUp(s, s.clientID != "")
 		c.wakeIn(c.router.cfg.LogPatience)
 	}
@@ -245,7 +246,7 @@ func (c *chat) onPersisted(r *messages.PersistResult) {
 	}
 	s.handed, s.asking = false, false
 	if r.Outcome != messages.PersistResult_STORED { // what it published is all that tells of it
-		c.sendHeld(time.Now().Add(heldFor))
+		c.sendHeld(time.Time{})
 	}
 	if r.Request.BatchOnly && !s.request.BatchOnly { // the batch route was tried
 		s.request = proto.CloneOf(s.request)

@@ -21,6 +21,8 @@ type Config struct {
 	OfflineGrace   time.Duration // how long a user without sockets counts as online, default 5 s
 	LogPatience    time.Duration // how long a stored message waits for the log before it is served without an offset, default 5 s
 
+	PublishPatience time.Duration // how long what the old API publishes of a message waits for its answer, which names the sender's id too, default 50 ms
+
 	ReplayAge time.Duration // of the entries that an old client is sent when it connects, 0 = none
 	ReplayMax int           // how many at most
 
@@ -65,6 +67,7 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.TypingTimeout, 6*time.Second)
 	defaultTo(&c.OfflineGrace, 5*time.Second)
 	defaultTo(&c.LogPatience, 5*time.Second)
+	defaultTo(&c.PublishPatience, 50*time.Millisecond)
 	defaultTo(&c.BatchMax, 100)
 	defaultTo(&c.APIConcurrency, 16)
 	defaultTo(&c.SaveTimeout, 15*time.Second)

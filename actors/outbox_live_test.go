@@ -158,6 +158,38 @@ func TestEachWaitsForTheLog(t *testing.T) {
 	}
 }
 
+// When the log has been away for long enough what comes goes at once, behind what still waits.
+func TestNoneOvertakesWhileTheLogIsAway(t *testing.T) {
+	back := make(chan struct{})
+	defer close(back)
+	var away atomic.Bool
+	log := &awayStore{newDurable(t), func() error {
+		if away.Load() {
+			<-back
+		}
+		return nil
+	}}
+	f := startOn(t, outboxConfig(live, alone), newAPI(), log.Memory, log, log)
+	var posted posts
+	f.persistence.address = &before{f.persistence.address, posted.see}
+	f.routed(routeBatch)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	away.Store(true)
+	ada.sayID("1", "1")
+	eventually(t, "it goes to the API", func() bool { return len(posted.take()) > 0 })
+	began := time.Now() // the log is known to be away since then
+	passed := func(d time.Duration) func() bool { return func() bool { return time.Since(began) > d } }
+	eventually(t, "half of the patience", passed(f.cfg.LogPatience/2))
+	ada.sayID("2", "2")
+	eventually(t, "all of it", passed(f.cfg.LogPatience+10*time.Millisecond))
+	ada.sayID("3", "3")
+	var got []string
+	eventually(t, "both go to the API", func() bool { got = append(got, posted.take()...); return len(got) == 2 })
+	if !slices.Equal(got, []string{"2", "3"}) {
+		t.Errorf("posted %q", got)
+	}
+}
+
 // awayStore is a store whose steps may fail.
 type awayStore struct {
 	durable

@@ -41,7 +41,6 @@ type Router struct {
 
 	route     atomic.Int32 // by which the API stores
 	logDown   atomic.Bool
-	downSince atomic.Int64 // when logDown was set, Unix ns
 	busDown   atomic.Bool
 	apiDown   atomic.Bool
 	apiDenied atomic.Bool
@@ -164,18 +163,7 @@ func (r *Router) degraded() (reasons []string) {
 	return reasons
 }
 
-// logAwayFor is for how long the log has not answered, as far as is known.
-func (r *Router) logAwayFor(now time.Time) time.Duration {
-	if !r.logDown.Load() {
-		return 0
-	}
-	return now.Sub(time.Unix(0, r.downSince.Load()))
-}
-
 func (r *Router) setLogUp(up bool) {
-	if !up && !r.logDown.Load() { // only the bridge sets it
-		r.downSince.Store(time.Now().UnixNano())
-	}
 	if r.logDown.Swap(!up) == up {
 		r.log.Warn("the message log's state changed", "up", up)
 	}
