@@ -89,7 +89,7 @@ func (c *chat) begin(m *messages.ChatMessage, key, clientID string) {
 	s.waiting = append(s.sender[:0], m.Sender.Connection)
 	route := c.router.route.Load()
 	switch {
-	case c.router.cfg.Live && route != routeSingle:
+	case c.router.cfg.Live && route != routeSingle && !c.saves.any(isUnshown):
 		c.beginLive(s, m.Sender)
 	case c.outbox.left > 0 || !c.outbox.known && c.accepts(): // it waits behind what is or may be queued, or is refused
 		c.enterAll()
@@ -208,6 +208,10 @@ func (c *chat) lookUp(s *save, known bool) {
 }
 
 func isAsking(s *save) bool { return s.asking }
+
+// isUnshown tells whether a message is shown when it is stored, as all are until the batch route turns up, or where delivery was
+// confirmed before: what comes behind it is, too.
+func isUnshown(s *save) bool { return !s.live() }
 
 // onUnknown goes on with a message whose name the log does not know.
 func (c *chat) onUnknown(s *save) {

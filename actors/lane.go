@@ -3,7 +3,6 @@ package actors
 import (
 	"bytes"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -200,13 +199,4 @@ func (l *lane) block(chatID string, now time.Time) {
 	}
 	h.failures++
 	h.until = now.Add(backoff(h.failures, 100*time.Millisecond, holdLimit))
-}
-
-// backoff is the wait before the nth try again, n ≥ 1: full jitter over an exponential that is bounded.
-func backoff(n int, base, limit time.Duration) time.Duration {
-	bound := limit
-	if n < 16 {
-		bound = min(limit, base<<n)
-	}
-	return base/2 + rand.N(bound)
 }

@@ -40,26 +40,32 @@ func TestOrderWithAndWithoutIDsOverTheOldAPI(t *testing.T) {
 
 // Nor is a message that the log is asked about overtaken by one that comes when the API turns out to have the batch route.
 func TestOrderBehindALookUpWhenTheBatchRouteAppears(t *testing.T) {
-	log := newHooked(t)
-	asked, release := make(chan struct{}, 10), make(chan struct{})
-	log.lookUp = func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error) {
-		asked <- struct{}{}
-		<-release
-		return log.Memory.Lookup(ctx, chatID, keys)
-	}
-	f := log.start(t, patient(), newAPI())
-	f.routed(routeBatch)
-	f.route.Store(routeSingle)
-	c := f.connect("c1", "u1", signedIn, part2)
-	c.sayID("1", "id-1")
-	<-asked
-	f.route.Store(routeBatch)
-	c.sayID("2", "id-2")
-	eventually(t, "the second waits for the log", func() bool { return f.logging.Load() == 2 })
-	close(release)
-	c.hears("message", 2)
-	if want := []string{"1", "2"}; !slices.Equal(f.api.stored(), want) || !slices.Equal(c.contents(), want) {
-		t.Errorf("stored %v, delivered %v", f.api.stored(), c.contents())
+	for name, live := range map[string]bool{"confirmed": false, "live": true} {
+		t.Run(name, func(t *testing.T) {
+			log := newHooked(t)
+			asked, release := make(chan struct{}, 10), make(chan struct{})
+			log.lookUp = func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error) {
+				asked <- struct{}{}
+				<-release
+				return log.Memory.Lookup(ctx, chatID, keys)
+			}
+			cfg := patient()
+			cfg.Live = live
+			f := log.start(t, cfg, newAPI())
+			f.routed(routeBatch)
+			f.route.Store(routeSingle)
+			c := f.connect("c1", "u1", signedIn, part2)
+			c.sayID("1", "id-1")
+			<-asked
+			f.route.Store(routeBatch)
+			c.sayID("2", "id-2")
+			eventually(t, "the second waits for the log", func() bool { return f.logging.Load() == 2 })
+			close(release)
+			c.hears("message", 2)
+			if want := []string{"1", "2"}; !slices.Equal(f.api.stored(), want) || !slices.Equal(c.contents(), want) {
+				t.Errorf("stored %v, delivered %v", f.api.stored(), c.contents())
+			}
+		})
 	}
 }
 
