@@ -18,6 +18,12 @@ func reply(w http.ResponseWriter, v any) {
 
 func (m *mockRouter) create(w http.ResponseWriter, _ *http.Request) {
 	m.mu.Lock()
+	creating := m.creating
+	m.mu.Unlock()
+	if creating != nil {
+		<-creating
+	}
+	m.mu.Lock()
 	id := fmt.Sprintf("chat%04d", len(m.chats)+1)
 	m.mu.Unlock()
 	m.addChat(id)
@@ -53,8 +59,12 @@ func (m *mockRouter) messages(w http.ResponseWriter, r *http.Request) {
 func (m *mockRouter) token(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("chatId")
 	m.mu.Lock()
-	known := m.chats[id] != nil
+	known, unknown := m.chats[id] != nil, m.unknown
 	m.mu.Unlock()
+	if unknown != "" {
+		http.Error(w, unknown, http.StatusNotFound)
+		return
+	}
 	if !known {
 		http.Error(w, `{"error":"Chat not found"}`, http.StatusNotFound)
 		return

@@ -33,11 +33,13 @@ type mockRouter struct {
 
 	// faults
 	refuseDials  bool
-	refuseFrames object // error frame that answers the next message
-	silentAcks   bool   // neither store nor answer messages
-	holdStores   bool   // the API is down: accept messages, and store them when release is called
-	live         bool   // show what is held
-	oldResume    bool   // resume is UNKNOWN_TYPE
+	refuseFrames object        // error frame that answers the next message
+	silentAcks   bool          // neither store nor answer messages
+	holdStores   bool          // the API is down: accept messages, and store them when release is called
+	live         bool          // show what is held
+	oldResume    bool          // resume is UNKNOWN_TYPE
+	creating     chan struct{} // a chat is made when it is closed
+	unknown      string        // body of a 404 that answers every request for a token
 }
 
 type mockChat struct {

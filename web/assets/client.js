@@ -14,7 +14,7 @@
 import { Chat } from './client/chat.js';
 import { Connection } from './client/connection.js';
 import { backoff } from './client/policy.js';
-import { fillChatId, TokenError, tokenRequest, TokenSource } from './client/tokens.js';
+import { fillChatId, senderOf, timeLimit, TokenError, tokenRequest, TokenSource } from './client/tokens.js';
 
 export { Chat, TokenError };
 
@@ -123,13 +123,14 @@ export class ChatClient extends EventTarget {
   async #tokenFor(chat, fresh) {
     const answer = await this.#tokens.get(chat.id, { fresh });
     chat.userId = answer.userId ?? null;
+    chat.sender = senderOf(answer.token);
     return answer;
   }
 
   async #fetchHistory(chatId) {
     const { credentials = 'same-origin', fetch = globalThis.fetch } = this.#options;
     const url = this.#historyUrl(chatId);
-    const response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' } });
+    const response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' }, signal: timeLimit() });
     if (!response.ok) throw new Error(`history answered ${response.status}`);
     const { messages } = await response.json();
     return Array.isArray(messages) ? messages : [];
@@ -166,7 +167,20 @@ export class ChatClient extends EventTarget {
       for (const id of this.#retries.keys()) this.#calm(id);
       for (const chat of this.chats.values()) if (chat.joined) chat.lost();
     }
+    if (state.reason === 'too_large' && this.#dropTooLarge()) {
+      this.#connection.open();
+      return;
+    }
     this.dispatchEvent(new CustomEvent('state', { detail: state }));
+  }
+
+  // The server closes the socket for a frame that is too large: that was the longest message without an answer. Sent again it
+  // would take all chats down again.
+  #dropTooLarge() {
+    const flying = [...this.chats.values()].filter((c) => c.inFlight);
+    if (flying.length === 0) return false;
+    flying.reduce((a, b) => (b.inFlight.content.length > a.inFlight.content.length ? b : a)).failInFlight('CONTENT_TOO_LONG');
+    return true;
   }
 
   #want(chat) {
@@ -184,7 +198,8 @@ export class ChatClient extends EventTarget {
       const { token } = await this.#tokenFor(chat, false);
       if (this.chats.has(chat.id)) this.#connection.send({ type: 'subscribe', chatId: chat.id, token });
     } catch (error) {
-      if (!error.final) this.#again(chat);
+      if (error.final) chat.dispatchEvent(new CustomEvent('refused', { detail: { code: 'TOKEN_REFUSED' } })); // and asked for again
+      else this.#again(chat);
     } finally {
       this.#subscribing -= 1;
       this.#subscribeNext();

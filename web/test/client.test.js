@@ -2,92 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
-import { ChatClient } from '../assets/client.js';
+import { ack, FakeSocket, history, memory, message, newClient, opened, reconnect, reset, said, settle, tokens } from './fake.js';
 
-/** A WebSocket whose other end is the test. */
-class FakeSocket {
-  static all = [];
-  static get last() {
-    return FakeSocket.all.at(-1);
-  }
-
-  readyState = 1;
-  sent = [];
-
-  constructor(url, protocols) {
-    Object.assign(this, { url, protocols });
-    FakeSocket.all.push(this);
-  }
-
-  send(text) {
-    this.sent.push(JSON.parse(text));
-  }
-
-  close() {
-    this.readyState = 3;
-  }
-
-  says(frame) {
-    this.onmessage({ data: JSON.stringify(frame) });
-  }
-
-  drops(code) {
-    this.readyState = 3;
-    this.onclose({ code });
-  }
-
-  of(type) {
-    return this.sent.filter((f) => f.type === type);
-  }
-}
-
-let tokens;
-let history;
-const settle = async () => {
-  for (let i = 0; i < 300; i += 1) await Promise.resolve();
-};
-
-const newClient = (options = {}) => {
-  const client = new ChatClient({
-    chatId: 'c1', wsUrl: 'ws://x.example/ws', historyUrl: 'http://x.example/{chatId}', storage: null, WebSocket: FakeSocket,
-    getToken: async (id) => (tokens.push(id), { token: `token-${id}-${tokens.length}` }),
-    fetch: async (url) => (history.asked.push(url.pathname), { ok: true, json: async () => ({ messages: history.messages }) }),
-    ...options,
-  });
-  return client;
-};
-
-const opened = async (options) => {
-  const client = newClient(options);
-  client.connect();
-  await settle();
-  FakeSocket.last.says({ type: 'connected', chatId: 'c1', epoch: 'e1', offset: 0 });
-  await settle();
-  return client;
-};
-
-const message = (offset, extra = {}) => ({
-  type: 'message', chatId: 'c1', epoch: 'e1', offset,
-  data: { id: `m${offset}`, content: `text ${offset}`, role: 'agent', timestamp: '2030-01-01T00:00:00Z', sender: { id: 'a' }, ...extra },
-});
-
-beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: 1_000_000 });
-  FakeSocket.all = [];
-  tokens = [];
-  history = { asked: [], messages: [] };
-});
-
-/** Lets the reconnect wait pass and the dialling happen. */
-const reconnect = async () => {
-  const before = FakeSocket.all.length;
-  for (let i = 0; i < 60 && FakeSocket.all.length === before; i += 1) {
-    mock.timers.tick(1_000);
-    await settle();
-  }
-  assert.equal(FakeSocket.all.length, before + 1, 'it dialled again');
-};
+beforeEach(reset);
 
 test('the token travels as a subprotocol and never in the URL', async () => {
   await opened();
@@ -127,12 +44,6 @@ test('a retryable error waits as advised; a final one can be retried by hand und
   client.close();
 });
 
-const said = (client) => client.chat.messages.map((m) => [m.content, m.state]);
-const ack = (id, status, extra = {}) => FakeSocket.last.says({ type: 'ack', chatId: 'c1', clientMessageId: id, status, ...extra });
-const memory = () => {
-  const values = {};
-  return { values, getItem: (k) => values[k] ?? null, setItem: (k, v) => void (values[k] = v), removeItem: (k) => void delete values[k] };
-};
 const failed = (offset, id, extra = {}) => ({
   type: 'message_failed', chatId: 'c1', epoch: 'e1', offset, data: { id, clientMessageId: 'x', code: 'API_REJECTED', ...extra },
 });
@@ -312,7 +223,7 @@ test('without resume, or when it did not recover, the history is loaded', async 
     { type: 'resumed', chatId: 'c1', recovered: false, epoch: 'e2', offset: 7 },
     null, // nothing at all
   ]) {
-    history = { asked: [], messages: [] };
+    Object.assign(history, { asked: [], messages: [] });
     const client = await opened();
     await client.chat.loadHistory();
     FakeSocket.last.drops(1006);

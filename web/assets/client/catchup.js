@@ -57,8 +57,10 @@ export class CatchUp {
   lookBack() {
     if (this.#first === null || this.#asking) return;
     const { epoch, offset } = this.#first;
-    this.#first = null;
-    if (epoch !== this.#sequence.epoch || offset === 0) return;
+    if (epoch !== this.#sequence.epoch || offset === 0) {
+      this.#first = null;
+      return;
+    }
     this.#lookingBack = true;
     this.#resume({ epoch, offset: Math.max(0, offset - LOOK_BACK) });
   }
@@ -66,6 +68,7 @@ export class CatchUp {
   /** The `resumed` frame. @returns {boolean} whether it ends a look back */
   resumed({ recovered, epoch, offset }) {
     const lookedBack = this.#lookingBack;
+    if (lookedBack) this.#first = null; // a connection that is lost before leaves it to the next
     this.stop();
     if (typeof epoch === 'string' && epoch !== '') this.#sequence.moveTo(epoch, offset);
     else this.#sequence.settle(); // the history holds everything up to here

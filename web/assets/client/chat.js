@@ -2,14 +2,18 @@
 
 import { CatchUp } from './catchup.js';
 import { Outbox } from './outbox.js';
+import { backoff } from './policy.js';
 import { Reading } from './reading.js';
 import { Sending } from './sending.js';
 import { Timeline } from './timeline.js';
 import { Typists, TypingSender } from './typing.js';
 
+const HISTORY_TRIES = 8; // some two minutes; a history that is not there at all is not asked for for ever
+
 /**
  * Events (CustomEvent): `change` (anything that is shown), `message` {entry} (new and live, from anyone), `failed` {entry} (one
- * that was shown and will not be stored), `joined`, `refused` {code}.
+ * that was shown and will not be stored), `joined`, `refused` {code: an error code,
+ * or TOKEN_REFUSED}.
  */
 export class Chat extends EventTarget {
   timeline = new Timeline();
@@ -20,6 +24,8 @@ export class Chat extends EventTarget {
   joined = false;
   /** Who we are here, by the last token; anonymous visitors get a new one each time. @type {string | null} */
   userId = null;
+  /** Whom the server takes our messages for, by the last token. @type {string | null} */
+  sender = null;
   /** Whether somebody looks at it: new messages then count as read. */
   active = false;
   #link;
@@ -30,6 +36,8 @@ export class Chat extends EventTarget {
   #reading = new Reading((entry) => this.isMine(entry));
   #lapse = null; // until the next typist is forgotten
   #reload = false; // the history was asked for again while it was being loaded
+  #retry = { attempt: 0, timer: null }; // of a history that could not be loaded
+  #unsentMark = null; // a message that was read while nobody could be told
 
   /**
    * Made by ChatClient.
@@ -80,6 +88,11 @@ export class Chat extends EventTarget {
   /** @returns {Map<string, string>} last message read, by userId */
   get readBy() {
     return this.#reading.by;
+  }
+
+  /** @returns {number} messages written here that the server may not have yet */
+  get unsent() {
+    return this.#sending.unsent;
   }
 
   isMine(entry) {
@@ -141,8 +154,13 @@ export class Chat extends EventTarget {
   markRead() {
     const messageId = this.#reading.toEnd(this.messages);
     if (messageId === null) return;
-    this.#send({ type: 'read', messageId });
+    this.#unsentMark = messageId;
+    this.#sendMark();
     this.#changed();
+  }
+
+  #sendMark() {
+    if (this.#unsentMark && this.#send({ type: 'read', messageId: this.#unsentMark })) this.#unsentMark = null;
   }
 
   /** Loads the history and merges it into what is shown. Never throws: see `history`. */
@@ -150,20 +168,37 @@ export class Chat extends EventTarget {
     this.#reload = this.history === 'loading';
     if (this.#reload) return;
     this.history = 'loading';
+    clearTimeout(this.#retry.timer);
     this.#changed();
     try {
       for (const data of await this.#link.fetchHistory(this.id)) this.#mergeHistory(data);
       this.timeline.dropFailed();
       this.history = 'loaded';
+      this.#retry.attempt = 0;
     } catch {
       this.history = 'failed';
     }
     if (this.#reload) return this.loadHistory();
+    if (this.history === 'failed') this.#loadAgain(); // what was missed may be in it
     if (this.history === 'loaded' && this.joined) this.#catchUp.lookBack();
     this.#changed();
   }
 
+  #loadAgain() {
+    if (!this.joined || this.#retry.attempt >= HISTORY_TRIES) return; // the next joining tries again
+    this.#retry.timer = setTimeout(() => this.loadHistory(), 1_000 + backoff(this.#retry.attempt++));
+  }
+
+  /** The message that waits for the server's answer. @returns {import('./outbox.js').Item | null} */
+  get inFlight() {
+    return this.#sending.inFlight;
+  }
+
   // ---- What ChatClient calls.
+
+  failInFlight(code) {
+    this._error({ clientMessageId: this.inFlight.clientMessageId, retryable: false, code });
+  }
 
   handle(frame) {
     const handler = handlers[frame.type];
@@ -177,6 +212,7 @@ export class Chat extends EventTarget {
     this.#typists.clear();
     this.#sending.stop();
     clearTimeout(this.#lapse);
+    clearTimeout(this.#retry.timer);
     this.#changed();
   }
 
@@ -189,12 +225,14 @@ export class Chat extends EventTarget {
 
   _joined(frame) {
     this.joined = true;
+    this.#retry.attempt = 0;
     this.present = new Map(pairs(frame.presence).map((p) => [p.userId, p]));
     for (const r of pairs(frame.read)) this.#reading.by.set(r.userId, r.messageId);
     // What was loaded before we listened may be short.
     if (this.#catchUp.head(frame) ? this.history !== 'none' : this.history === 'failed') this.loadHistory();
     else if (this.history === 'loaded') this.#catchUp.lookBack();
-    this.#sending.joined();
+    for (const clientMessageId of this.#sending.joined(this.sender)) this.#fail({ clientMessageId }, 'OTHER_SENDER');
+    this.#sendMark();
     this.dispatchEvent(new CustomEvent('joined'));
     this.#changed();
   }

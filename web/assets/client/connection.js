@@ -15,6 +15,7 @@ const MAX_QUEUED = 500; // frames that wait for the pacer; more is a fault of th
  * @property {number} [retryAt] ms since 1970, while reconnecting
  * @property {string} [reason] why it is closed: done | too_large | token | stopped
  * @property {number} [httpStatus] of the token request, when that is the reason
+ * @property {boolean} [gone] the app itself says that there is no such chat
  */
 
 export class Connection {
@@ -106,7 +107,10 @@ export class Connection {
   }
 
   #failed(error) {
-    if (error?.final) return this.#become({ status: 'closed', reason: 'token', httpStatus: error.status });
+    if (error?.final) {
+      const gone = error.status === 404 && error.ours;
+      return this.#become({ status: 'closed', reason: 'token', httpStatus: error.status, ...(gone ? { gone } : {}) });
+    }
     this.#wait(1006);
   }
 

@@ -16,6 +16,7 @@ const STORED_TIMEOUT_MS = 60_000; // accepted and not heard of for so long: ask 
  * @property {string} content
  * @property {string} role USER | ASSISTANT | AGENT
  * @property {number} createdAt ms
+ * @property {string | null} sender whom the server takes it for; null: not known yet
  * @property {'queued' | 'sent' | 'accepted' | 'failed'} phase
  * @property {boolean} accepted whether the server has promised to store it; it stays so while it is asked after
  * @property {string | null} id the message's, as the server told it
@@ -45,10 +46,10 @@ export class Outbox {
   }
 
   /** @returns {boolean} false: full, the message was not taken */
-  add({ clientMessageId, content, role, createdAt }) {
+  add({ clientMessageId, content, role, createdAt, sender = null }) {
     const held = this.items.reduce((n, i) => n + i.content.length, content.length);
     if (this.items.length >= BOUNDS.items || held > BOUNDS.characters) return false;
-    this.items.push({ clientMessageId, content, role, createdAt, ...FRESH });
+    this.items.push({ clientMessageId, content, role, createdAt, sender, ...FRESH });
     this.#save();
     return true;
   }
@@ -109,12 +110,30 @@ export class Outbox {
     }
   }
 
+  /**
+   * We speak as somebody now. Ids are each sender's own, so what somebody else wrote in this tab would be another message under
+   * our name: it fails, and what was accepted of it is the server's.
+   * @param {string | null} sender
+   * @returns {string[]} clientMessageIds of those that failed
+   */
+  claim(sender) {
+    if (sender === null) return [];
+    const others = this.items.filter((i) => i.phase !== 'failed' && i.sender !== null && i.sender !== sender);
+    this.items = this.items.filter((i) => !(others.includes(i) && i.accepted));
+    for (const i of this.items) {
+      i.sender ??= sender;
+      if (others.includes(i)) Object.assign(i, { phase: 'failed', code: 'OTHER_SENDER' });
+    }
+    this.#save();
+    return others.filter((i) => !i.accepted).map((i) => i.clientMessageId);
+  }
+
   /** It goes behind the others: those were sent meanwhile, and a reconnect must not turn the order round. */
-  retry(clientMessageId, now) {
+  retry(clientMessageId, now, sender = null) {
     const item = this.#get(clientMessageId);
     if (item?.phase !== 'failed') return false;
     this.#remove(item);
-    this.items.push(Object.assign(item, FRESH, { createdAt: now }));
+    this.items.push(Object.assign(item, FRESH, { createdAt: now, sender }));
     this.#save();
     return true;
   }
@@ -173,7 +192,8 @@ const isItem = (i) =>
 function restored(item, now) {
   const { clientMessageId, content, role, createdAt, code = null } = item;
   const id = typeof item.id === 'string' ? item.id : null;
-  const kept = { ...FRESH, clientMessageId, content, role, createdAt, id, shown: item.shown === true };
+  const sender = typeof item.sender === 'string' ? item.sender : null;
+  const kept = { ...FRESH, clientMessageId, content, role, createdAt, sender, id, shown: item.shown === true };
   const accepted = item.accepted === true;
   if (now - createdAt > BOUNDS.ageMs) return accepted ? null : { ...kept, phase: 'failed', code: 'EXPIRED' };
   if (item.phase === 'failed') return { ...kept, phase: 'failed', code };

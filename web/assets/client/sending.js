@@ -25,7 +25,7 @@ export class Sending {
 
   /** @param {string} content trimmed, not empty @returns {string} its clientMessageId */
   begin(content) {
-    const item = { clientMessageId: newClientMessageId(), content, role: this.#chat.role, createdAt: Date.now() };
+    const item = { clientMessageId: newClientMessageId(), content, role: this.#chat.role, createdAt: Date.now(), sender: this.#chat.sender };
     const refused = refuseContent(content, JSON.stringify(this.#frameOf(item))) ?? (this.#outbox.add(item) ? null : 'OUTBOX_FULL');
     this.#timeline.addLocal(refused ? { ...item, state: 'failed', code: refused } : item);
     this.pump();
@@ -43,8 +43,9 @@ export class Sending {
       this.begin(content);
       return;
     }
-    const again = { clientMessageId, content, role: this.#chat.role, createdAt: Date.now() };
-    if (!this.#outbox.retry(clientMessageId, Date.now()) && !this.#outbox.add(again)) return;
+    const again = { clientMessageId, content, role: this.#chat.role, createdAt: Date.now(), sender: this.#chat.sender };
+    if (refuseContent(content, JSON.stringify(this.#frameOf(again)))) return; // it would be refused again
+    if (!this.#outbox.retry(clientMessageId, Date.now(), this.#chat.sender) && !this.#outbox.add(again)) return;
     this.#timeline.retry(clientMessageId);
     this.pump();
   }
@@ -54,10 +55,26 @@ export class Sending {
     this.#timeline.remove(clientMessageId);
   }
 
-  /** The chat can be spoken in, for the first time or again. */
-  joined() {
+  /**
+   * The chat can be spoken in, for the first time or again.
+   * @param {string | null} sender whom the server takes our messages for
+   * @returns {string[]} clientMessageIds of those that somebody else wrote here: they are not sent
+   */
+  joined(sender) {
+    const others = this.#outbox.claim(sender);
     this.#outbox.reconnected();
     this.pump();
+    return others;
+  }
+
+  /** @returns {number} messages that the server has not promised to store */
+  get unsent() {
+    return this.#outbox.items.filter((i) => !i.accepted).length;
+  }
+
+  /** The message that waits for an answer. @returns {import('./outbox.js').Item | null} */
+  get inFlight() {
+    return this.#outbox.inFlight();
   }
 
   stop() {

@@ -24,6 +24,7 @@
  * @property {boolean} settled the API is known to have it
  */
 
+const CLOCKS_MS = 5 * 60_000; // by so much a page's clock and the server's may differ
 const MAX_ENTRIES = 2_000; // the oldest stored ones go first
 const MAX_FAILURES = 200; // remembered for messages that may be repeated by a resume
 
@@ -188,7 +189,8 @@ export class Timeline {
     const shown = local.filter((mine) => {
       if (mine.state === 'failed' || mine.id) return true;
       const echo = confirmed.find((e) =>
-        !e.clientMessageId && !taken.has(e) && e.arrival > mine.arrival && e.role === mine.role && e.content === mine.content);
+        !e.clientMessageId && !taken.has(e) && e.arrival > mine.arrival && e.role === mine.role && e.content === mine.content &&
+        !(Date.parse(e.timestamp) < Date.parse(mine.timestamp) - CLOCKS_MS)); // an older one of the same words, from the history
       if (echo) taken.add(echo);
       return !echo;
     });

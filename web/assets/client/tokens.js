@@ -1,5 +1,6 @@
 // Where tokens come from: one request per chat at a time, kept until shortly before they expire.
 
+const REQUEST_MS = 15_000; // a request that takes longer has failed: a phone between two cells may hang for minutes
 const MARGIN_MS = 90_000; // the server warns 60 s before the end; a token with less left is not worth opening with
 
 /**
@@ -9,11 +10,15 @@ const MARGIN_MS = 90_000; // the server warns 60 s before the end; a token with 
  * @property {string} [userId]
  */
 
-/** A token request that failed. `final`: asking again will not help until something changes. */
+/**
+ * A token request that failed. `final`: asking again will not help until something changes. `ours`: the app itself said so, with
+ * `error` in its answer, and no proxy or deployment in between.
+ */
 export class TokenError extends Error {
-  constructor(status) {
+  constructor(status, ours = false) {
     super(status ? `token request answered ${status}` : 'token request failed');
     this.status = status;
+    this.ours = ours;
     this.final = status >= 400 && status < 500 && ![408, 425, 429].includes(status);
   }
 }
@@ -44,7 +49,7 @@ export class TokenSource {
   }
 
   async #ask(chatId) {
-    const answer = await this.#request(chatId);
+    const answer = await inTime(this.#request(chatId));
     const token = typeof answer === 'string' ? { token: answer } : answer;
     if (!token?.token) throw new TokenError(0);
     this.#kept.set(chatId, { token, until: expiry(token.token) - MARGIN_MS });
@@ -62,13 +67,31 @@ export function tokenRequest({ tokenUrl, as, credentials = 'same-origin', fetch 
     if (as) url.searchParams.set('as', as);
     let response;
     try {
-      response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' } });
+      response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' }, signal: timeLimit() });
     } catch {
       throw new TokenError(0);
     }
-    if (!response.ok) throw new TokenError(response.status);
+    if (!response.ok) throw new TokenError(response.status, await saysError(response));
     return response.json();
   };
+}
+
+/** @returns {AbortSignal | undefined} for a request, undefined where the browser has none */
+export const timeLimit = () => AbortSignal.timeout?.(REQUEST_MS);
+
+// Also holds where the page asks for tokens in its own way.
+function inTime(promise) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new TokenError(0)), REQUEST_MS)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+async function saysError(response) {
+  try {
+    return typeof (await response.json()).error === 'string';
+  } catch {
+    return false;
+  }
 }
 
 export function fillChatId(template, chatId) {
@@ -81,10 +104,25 @@ export function fillChatId(template, chatId) {
 
 /** @returns {number} ms; the end of time for a token that we cannot read, since only the server judges it */
 export function expiry(jwt) {
+  const { exp } = claimsOf(jwt);
+  return Number.isFinite(exp) ? exp * 1000 : Infinity;
+}
+
+/**
+ * Whom the server takes a message for that is sent with a token: all anonymous visitors of a chat are one.
+ * @returns {string | null} null for a token that we cannot read
+ */
+export function senderOf(jwt) {
+  const { userId, isAuthenticated } = claimsOf(jwt);
+  if (typeof userId !== 'string') return null;
+  return isAuthenticated === true ? `user:${userId}` : 'anonymous';
+}
+
+function claimsOf(jwt) {
   try {
-    const body = JSON.parse(atob(jwt.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
-    return Number.isFinite(body.exp) ? body.exp * 1000 : Infinity;
+    const bytes = Uint8Array.from(atob(jwt.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return Infinity;
+    return {};
   }
 }

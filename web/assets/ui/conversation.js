@@ -1,6 +1,6 @@
 // The conversation: log, typing line and composer of one chat. The widget and the agents' view both use it.
 
-import { h, icons, setText } from './dom.js';
+import { composing, h, icons, setText } from './dom.js';
 import { dayOf } from './text.js';
 import { messageNode, updateMessage, stateText } from './message.js';
 
@@ -24,6 +24,7 @@ export class Conversation {
   #days = new Map(); // day → li
   #drafts = new Map(); // chatId → text
   #known = 0; // how many messages of others had come when the reader was last at the end
+  #submits = false; // Enter was pressed before there was a chat
   #following = true; // the reader is at the end, and new messages keep them there
   #frame = 0;
   #list; #empty; #historyNote; #scroller; #jump; #jumpText; #typingLine; #input; #button;
@@ -34,17 +35,20 @@ export class Conversation {
     this.#build();
   }
 
-  /** Shows a chat, or none. Each chat keeps its draft. */
+  /** Shows a chat, or none. Each chat keeps its draft; what was written before there was one is the first one's. */
   show(chat) {
+    const written = this.#chat ? '' : this.#input.value;
     this.#leave();
     this.#chat = chat;
     if (!chat) return;
     this.#stop = new AbortController();
     chat.addEventListener('change', () => this.#schedule(), { signal: this.#stop.signal });
-    this.#input.value = this.#drafts.get(chat.id) ?? '';
+    document.addEventListener('visibilitychange', () => this.#markRead(), { signal: this.#stop.signal });
+    this.#input.value = this.#drafts.get(chat.id) ?? written;
     this.#following = true;
     this.#fit();
     this.#render();
+    if (this.#submits) this.#submit();
   }
 
   focus() {
@@ -83,7 +87,7 @@ export class Conversation {
   }
 
   #key(e) {
-    if (e.key !== 'Enter' || e.shiftKey || e.isComposing) return;
+    if (e.key !== 'Enter' || e.shiftKey || composing(e)) return;
     e.preventDefault();
     this.#submit();
   }
@@ -94,6 +98,7 @@ export class Conversation {
   }
 
   #submit() {
+    this.#submits = this.#chat === null;
     if (!this.#chat?.send(this.#input.value)) return;
     this.#input.value = '';
     this.#following = true;

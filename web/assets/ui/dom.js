@@ -53,3 +53,6 @@ export function adopt(root, ...styles) {
   });
   root.adoptedStyleSheets = [...root.adoptedStyleSheets, ...sheets];
 }
+
+/** Whether a key belongs to an input method: Safari ends a composition before the key that ends it. */
+export const composing = (e) => e.isComposing || e.keyCode === 229;

@@ -36,9 +36,16 @@ export function keptChat(apiBase, given) {
     id: given ?? read(key),
     /** whether the id is one that the widget made */
     created: given === undefined,
+    /** The id, as another tab may have kept it meanwhile. @returns {string | null} */
+    again() {
+      if (given === undefined) this.id = read(key) ?? this.id;
+      return this.id;
+    },
+    /** @returns {string} the id */
     keep(id) {
       this.id = id;
       write(key, id);
+      return id;
     },
     drop() {
       this.id = null;
@@ -46,6 +53,9 @@ export function keptChat(apiBase, given) {
     },
   };
 }
+
+/** Runs f in one tab of a site at a time, where the browser can. @template T @param {() => Promise<T>} f @returns {Promise<T>} */
+export const exclusively = (name, f) => globalThis.navigator?.locks?.request(name, f) ?? f();
 
 /** The last message that was read in a chat. */
 export function keptRead(chatId) {

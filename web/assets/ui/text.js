@@ -95,6 +95,7 @@ export function failureText(code) {
     case 'API_REJECTED': return 'Not delivered: refused';
     case 'CHAT_NOT_FOUND': return 'This chat no longer exists';
     case 'OUTBOX_FULL': return 'Too many unsent messages';
+    case 'OTHER_SENDER': return 'Not sent: signed in as somebody else';
     case 'EXPIRED': return 'Not sent in time';
     default: return 'Not sent';
   }

@@ -3,8 +3,9 @@
 import { ChatClient } from '../client.js';
 import { Conversation } from './conversation.js';
 import conversationCss from './conversation.css.js';
-import { adopt, h, icons, setText } from './dom.js';
-import { keptChat, keptRead } from './kept.js';
+import { adopt, composing, h, icons, setText } from './dom.js';
+import { exclusively, keptChat, keptRead } from './kept.js';
+import { timeLimit } from '../client/tokens.js';
 import { connectionText } from './text.js';
 import themeCss from './theme.css.js';
 import widgetCss from './widget.css.js';
@@ -18,6 +19,7 @@ export class Widget {
   #conversation;
   #ticker = null;
   #opening = null;
+  #startedOver = false;
   #launcher; #badge; #panel; #banner; #bannerText; #bannerButton; #subtitle; #dot; #spoken;
 
   /**
@@ -68,6 +70,8 @@ export class Widget {
     adopt(root, themeCss, conversationCss, widgetCss);
     root.append(this.#buildPanel(title), this.#buildLauncher());
     root.addEventListener('keydown', (e) => this.#key(e));
+    // To the site the keys come from an element that is no field, so its shortcuts would take them.
+    for (const type of ['keydown', 'keypress', 'keyup']) root.addEventListener(type, (e) => e.target.matches('textarea') && e.stopPropagation());
     // Beside the body, not in it: a filter or transform of the body would carry off what is fixed inside, and pages that
     // exchange their body would lose it.
     (place ?? document.documentElement).append(this.#host);
@@ -100,7 +104,7 @@ export class Widget {
     return this.#panel;
   }
 
-  // One chat is created at most, however often the panel is opened meanwhile.
+  // One chat is created at most, however often the panel is opened meanwhile, and in however many tabs.
   #ensureChat() {
     if (this.#client) return Promise.resolve();
     this.#opening ??= this.#create().finally(() => (this.#opening = null));
@@ -110,15 +114,17 @@ export class Widget {
   async #create() {
     this.#showState({ status: 'connecting' });
     try {
-      const response = await fetch(new URL('api/chats', this.#apiBase), { method: 'POST', credentials: this.#credentials });
-      if (!response.ok) throw new Error(`chat creation answered ${response.status}`);
-      const { id } = await response.json();
-      if (this.#client) return;
-      this.#kept.keep(id);
-      this.#connect(id);
+      const id = await exclusively(`eclipse:chat:${this.#apiBase}`, async () => this.#kept.again() ?? this.#kept.keep(await this.#post()));
+      if (!this.#client) this.#connect(id);
     } catch {
       this.#showState({ status: 'closed', reason: 'token' });
     }
+  }
+
+  async #post() {
+    const response = await fetch(new URL('api/chats', this.#apiBase), { method: 'POST', credentials: this.#credentials, signal: timeLimit() });
+    if (!response.ok) throw new Error(`chat creation answered ${response.status}`);
+    return (await response.json()).id;
   }
 
   get #credentials() {
@@ -142,12 +148,14 @@ export class Widget {
   }
 
   #onState(state) {
-    if (state.httpStatus === 404 && this.#kept.created) return this.#startOver();
+    if (state.gone && this.#kept.created && !this.#startedOver && this.#client.chat.unsent === 0) return this.#startOver();
     this.#showState(state);
   }
 
-  // The chat that we made is gone from the API: make another one rather than stay broken for this reader.
+  // The chat that we made is gone from the API: make another one rather than stay broken for this reader. Once, since an app may
+  // refuse every chat; and not while something is unsent, which would be lost with the chat's id.
   #startOver() {
+    this.#startedOver = true;
     this.#kept.drop();
     this.#client.close();
     this.#client = null;
@@ -194,7 +202,7 @@ export class Widget {
 
   #key(e) {
     if (this.#panel.hidden) return;
-    if (e.key === 'Escape' && !e.isComposing) {
+    if (e.key === 'Escape' && !composing(e)) {
       e.stopPropagation();
       this.close();
     } else if (e.key === 'Tab' && this.#isFullScreen()) {
