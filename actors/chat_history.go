@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"eclipse/actors/messages"
+	"eclipse/internal/chatlog"
 	"eclipse/internal/wire"
 )
 
@@ -22,6 +23,8 @@ type history struct {
 const (
 	// historySettles is how old a message must be to be missed: a younger one may be on its way into the log.
 	historySettles = 5 * time.Second
+	// historyReach is how old one may be: of an older one the log may have forgotten that it had it, and it would come again.
+	historyReach = chatlog.KeyAge - time.Hour
 	// After historyIdle rounds without anything new a chat takes part in one round of historyRest only: the first after
 	// an event may come before what was lost behind it has settled. Ten thousand quiet chats are no load for the API so.
 	historyIdle = 2
@@ -113,10 +116,11 @@ func (c *chat) onReconciled(r *reconciled) {
 		return
 	}
 	for _, row := range r.rows {
-		if time.Since(row.CreatedAt) < historySettles {
+		age := time.Since(row.CreatedAt)
+		if age < historySettles {
 			break
 		}
-		if h.last = row.ID; r.after != "" {
+		if h.last = row.ID; r.after != "" && age < historyReach {
 			c.regain(row.Data)
 		}
 	}

@@ -54,6 +54,17 @@ func TestLostPublishesAreFound(t *testing.T) {
 	ada.hears("message", 3)
 }
 
+// What the log may have forgotten is not shown once more, as where an app numbers the rows of its table anew.
+func TestOldMessagesAreNoNews(t *testing.T) {
+	f := withHistory(t, row("a", time.Hour), row("old", 25*time.Hour), row("b", time.Hour))
+	f.logged("c1", "a", time.Hour)
+	ada := f.connect("c1", "ada", signedIn, part2)
+	ada.hears("message", 1)
+	if got := ada.contents(); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("heard %q", got)
+	}
+}
+
 // A round that the API does not answer leaves the place from which the next one asks; a message that the API does not know is
 // none.
 func TestHistoryThatCannotBeAsked(t *testing.T) {

@@ -19,6 +19,7 @@ interface NewMessage {
   role: MessageRole;
   senderId: string;
   createdAt: Date;
+  userId: string; // the token's
 }
 
 /** A valid message and its place in the batch. */
@@ -27,7 +28,7 @@ interface Item {
   message: NewMessage;
 }
 
-const MAX_CONTENT = 64_000; // UTF-16 units; the router's own limit is lower
+const MAX_CONTENT = 64_000; // UTF-16 units; raise it with the router's MAX_CONTENT_CHARS
 const CHATS_AT_ONCE = 4; // connections of the pool that one call may take
 
 /** Throws when the database cannot be reached; then nothing of use is known and the router tries the call again. */
@@ -67,7 +68,7 @@ function parse(value: unknown): NewMessage | string {
   if (typeof userId !== "string" || userId === "" || userId.includes("\0")) return "userId is required";
   const createdAt = new Date(typeof sentAt === "string" ? sentAt : NaN);
   if (Number.isNaN(createdAt.getTime())) return "Valid sentAt is required";
-  return { id, chatId, content, role, senderId: storedUnder(userId), createdAt };
+  return { id, chatId, content, role, senderId: storedUnder(userId), createdAt, userId };
 }
 
 async function rowsOf(db: Database, items: Item[]): Promise<Map<string, StoredMessage>> {
@@ -89,9 +90,16 @@ async function refuseStrangers(db: Database, items: Item[], results: Result[]): 
   const userIds = new Set(users.map((u) => u.id));
   return items.filter(({ at, message }) => {
     if (!chatIds.has(message.chatId)) results[at] = { status: 404, error: "Chat not found" };
-    else if (!userIds.has(message.senderId)) results[at] = { status: 404, error: "User not found" };
+    else if (!userIds.has(message.senderId)) results[at] = withoutUser(message);
     return results[at] === undefined;
   });
+}
+
+/** A sender without a row. The user for visitors is missing when the app was set up wrongly: that passes, so nothing is lost by it. */
+function withoutUser({ senderId, userId }: NewMessage): Result {
+  if (senderId === userId) return { status: 422, error: "User not found" };
+  console.error(`messages/batch: the user ${senderId}, which storedUnder names, does not exist; messages wait until it does`);
+  return { status: 503, error: "Sender is not set up" };
 }
 
 function distinct(items: Item[]): Item[] {
@@ -118,7 +126,7 @@ async function eachChat(items: Item[], f: (chat: Item[]) => Promise<void>): Prom
 async function storeChat(db: Database, chat: Item[], results: Result[]): Promise<void> {
   try {
     // skipDuplicates: another call may have stored the same id since we looked.
-    await db.message.createMany({ data: chat.map((i) => i.message), skipDuplicates: true });
+    await db.message.createMany({ data: chat.map((i) => rowOf(i.message)), skipDuplicates: true });
   } catch {
     await storeOneByOne(db, chat, results);
   }
@@ -132,8 +140,9 @@ async function storeOneByOne(db: Database, chat: Item[], results: Result[]): Pro
       continue;
     }
     try {
-      await db.message.createMany({ data: [message], skipDuplicates: true });
+      await db.message.createMany({ data: [rowOf(message)], skipDuplicates: true });
     } catch (error) {
+      console.error(`messages/batch: ${message.id} was not stored: ${nameOf(error)}`);
       const refusal = finalRefusal(error);
       results[at] = refusal ?? { status: 503, error: "Not stored" };
       failed = refusal === null;
@@ -141,8 +150,30 @@ async function storeOneByOne(db: Database, chat: Item[], results: Result[]): Pro
   }
 }
 
+function rowOf({ userId: _, ...row }: NewMessage) {
+  return row;
+}
+
+/** What may be logged of an error: its text may hold content. */
+export function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown error";
+  const code = "code" in error ? String(error.code) : stateOf(error);
+  return code ? `${error.name} ${code}` : error.name;
+}
+
+// PostgreSQL's code in an error for which Prisma has none of its own.
+function stateOf(error: Error): string | undefined {
+  return /code: "([0-9A-Z]{5})"/.exec(error.message)?.[1];
+}
+
+// A value that PostgreSQL cannot have (class 22), or that breaks a NOT NULL or CHECK constraint.
+const NEVER = /^(22...|23502|23514)$/;
+
 /** What no repetition can change; null = it may pass. */
 function finalRefusal(error: unknown): Result | null {
+  if (error instanceof Prisma.PrismaClientUnknownRequestError && NEVER.test(stateOf(error) ?? "")) {
+    return { status: 422, error: "Message cannot be stored" };
+  }
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null;
   switch (error.code) {
     case "P2003": // foreign key: the chat or the user was deleted since we looked

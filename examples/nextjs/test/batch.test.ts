@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Prisma } from "@prisma/client";
 import { FakeDatabase, known } from "./database"; // before what it replaces
 import { storeBatch } from "@/lib/batch";
 
@@ -59,7 +60,7 @@ test("refuses each bad message alone", async () => {
     message("x", "nochat", "x"), message("x", "c1", "x", { userId: "nobody" }),
     message("last", "c1", "last"),
   );
-  assert.equal(statuses(results), "201 " + "400 ".repeat(13) + "404 404 201");
+  assert.equal(statuses(results), "201 " + "400 ".repeat(13) + "404 422 201");
   for (const result of results.slice(1, -1)) assert.ok("error" in result && result.error.length > 0);
   assert.deepEqual(db.contents("c1"), ["first", "last"]);
 });
@@ -86,6 +87,32 @@ test("what can never be stored does not block its chat", async () => {
     };
     assert.equal(statuses(await store(db, message("1", "c1", "bad"), message("2", "c1", "two"))), `${status} 201`);
   }
+});
+
+test("a constraint of the table's refuses for good", async (t) => {
+  const log = t.mock.method(console, "error", () => {});
+  for (const [state, status] of [["23514", 422], ["22001", 422], ["40001", 503]] as const) {
+    const db = new FakeDatabase();
+    db.beforeInsert = (row) => {
+      if (row.content !== "bad") return;
+      const text = `Error occurred: ConnectorError(QueryError(PostgresError { code: "${state}", message: "secret words" }))`;
+      throw new Prisma.PrismaClientUnknownRequestError(text, { clientVersion: "test" });
+    };
+    assert.equal(statuses(await store(db, message("1", "c1", "bad"))), `${status}`);
+  }
+  assert.deepEqual(log.mock.calls.map((c) => c.arguments[0]), ["23514", "22001", "40001"].map((state) =>
+    `messages/batch: 1 was not stored: PrismaClientUnknownRequestError ${state}`));
+});
+
+test("messages of visitors wait for the user that they are stored under", async (t) => {
+  const log = t.mock.method(console, "error", () => {});
+  const db = new FakeDatabase();
+  const anonymous = db.users.get("user_anonymous")!;
+  db.users.delete("user_anonymous");
+  assert.equal(statuses(await store(db, message("1", "c1", "one"))), "503");
+  assert.match(String(log.mock.calls[0]!.arguments[0]), /user_anonymous/);
+  db.users.set("user_anonymous", anonymous);
+  assert.equal(statuses(await store(db, message("1", "c1", "one"))), "201");
 });
 
 test("a full batch takes few statements", async () => {

@@ -10,10 +10,10 @@ interface Row {
   role: string;
   senderId: string;
   createdAt: Date;
-  seq: bigint;
+  seq: number;
 }
 
-type Where = { id?: string | { in: string[] }; chatId?: string; seq?: { gt: bigint } };
+type Where = { id?: string | { in: string[] }; chatId?: string; seq?: { gt: number } };
 
 export class FakeDatabase {
   rows: Row[] = [];
@@ -34,7 +34,6 @@ export class FakeDatabase {
       if (orderBy?.seq === "desc") found.reverse();
       return found.slice(0, take ?? found.length).map((row) => ({ ...row, sender: this.users.get(row.senderId) }));
     },
-    findFirst: async ({ where }: { where: Where }) => this.rows.find((row) => matches(row, where)) ?? null,
     createMany: async ({ data, skipDuplicates }: { data: Row[]; skipDuplicates?: boolean }) => {
       this.#use();
       const added: Row[] = []; // one statement: all or nothing
@@ -43,7 +42,7 @@ export class FakeDatabase {
         if (!this.chats.has(row.chatId)) throw known("P2003");
         const repeat = [...this.rows, ...added].some((other) => other.id === row.id);
         if (repeat && !skipDuplicates) throw known("P2002");
-        if (!repeat) added.push({ ...row, seq: BigInt(this.rows.length + added.length + 1) });
+        if (!repeat) added.push({ ...row, seq: this.rows.length + added.length + 1 });
       }
       this.rows.push(...added);
       return { count: added.length };

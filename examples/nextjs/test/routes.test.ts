@@ -97,6 +97,21 @@ test("history of many chats", async () => {
   assert.deepEqual(await ask("{}", {}), [401, undefined]);
 });
 
+test("history of many chats takes few queries", async () => {
+  const before = db.statements;
+  const chats = Array.from({ length: 50 }, () => ({ chatId: "c1", after: "a" }));
+  await (await histories).POST(new Request("http://app/api/internal/messages/after", { method: "POST", body: JSON.stringify({ chats, limit: 9 }), headers: SECRET }));
+  assert.equal(db.statements - before, 2 + 50);
+});
+
+test("nobody gets a token before the app says who may", async () => {
+  const kept = process.env.NODE_ENV;
+  Object.assign(process.env, { NODE_ENV: "production" });
+  await assert.rejects(async () => (await token).GET(new Request("http://app/api/ws/token?chatId=c1")), /mayOpenChat/);
+  if (kept === undefined) delete (process.env as Record<string, string | undefined>).NODE_ENV;
+  else Object.assign(process.env, { NODE_ENV: kept });
+});
+
 test("a visitor's token", async () => {
   const get = async (query: string) => (await token).GET(new Request(`http://app/api/ws/token${query}`));
   const response = await get("?chatId=c1");

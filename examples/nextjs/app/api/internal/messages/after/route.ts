@@ -1,11 +1,10 @@
-import { historyOf } from "@/lib/history";
+import { historiesOf } from "@/lib/history";
 import { failure, hasInternalSecret } from "@/lib/internal";
 
 export const runtime = "nodejs";
 export const dynamic = "force-dynamic";
 
 const MAX_CHATS = 1000;
-const AT_ONCE = 10; // chats that are looked up beside each other, so that the database has connections left
 
 type Question = { chatId?: unknown; after?: unknown } | null;
 
@@ -26,10 +25,8 @@ export async function POST(request: Request): Promise<Response> {
   if (!Array.isArray(questions) || questions.length > MAX_CHATS) return failure(400, "chats must be an array");
   if (!Number.isInteger(limit) || limit < 1) return failure(400, "limit must be a positive number");
 
-  const chats: Awaited<ReturnType<typeof historyOf>>[] = [];
-  for (let i = 0; i < questions.length; i += AT_ONCE) {
-    const some = (questions as Question[]).slice(i, i + AT_ONCE);
-    chats.push(...(await Promise.all(some.map((q) => historyOf(q?.chatId, q?.after, typeof q?.after === "string" ? limit : 1)))));
-  }
+  const chats = await historiesOf(
+    (questions as Question[]).map((q) => ({ chatId: q?.chatId, after: q?.after, limit: typeof q?.after === "string" ? limit : 1 })),
+  );
   return Response.json({ chats });
 }

@@ -1,4 +1,4 @@
-import { storeBatch } from "@/lib/batch";
+import { nameOf, storeBatch } from "@/lib/batch";
 import { failure, hasInternalSecret } from "@/lib/internal";
 import { prisma } from "@/lib/prisma";
 
@@ -29,8 +29,7 @@ export async function POST(request: Request): Promise<Response> {
   try {
     return Response.json({ results: await storeBatch(prisma, messages) });
   } catch (error) {
-    // The error's text may hold content; its name does not.
-    console.error("messages/batch failed:", error instanceof Error ? error.name : "unknown error");
+    console.error("messages/batch failed:", nameOf(error));
     return failure(503, "Messages could not be stored");
   }
 }

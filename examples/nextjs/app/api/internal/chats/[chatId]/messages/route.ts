@@ -1,4 +1,4 @@
-import { historyOf, MAX_LIMIT } from "@/lib/history";
+import { historiesOf, MAX_LIMIT } from "@/lib/history";
 import { failure, hasInternalSecret } from "@/lib/internal";
 
 export const runtime = "nodejs";
@@ -17,6 +17,7 @@ export async function GET(
   const query = new URL(request.url).searchParams;
   const limit = Number(query.get("limit") ?? MAX_LIMIT);
   if (!Number.isInteger(limit) || limit < 1) return failure(400, "limit must be a positive number");
-  const history = await historyOf(chatId, query.get("after"), limit);
+  const [history] = await historiesOf([{ chatId, after: query.get("after"), limit }]);
+  if (!history) return failure(404, "Chat not found");
   return "error" in history ? failure(404, history.error) : Response.json(history);
 }
