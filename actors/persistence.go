@@ -34,6 +34,7 @@ type persistence struct {
 	denied      bool // the API refuses our secret
 	hanging     bool // for some chats
 	probing     bool
+	probes      int       // without a clear answer, while the route is unknown
 	probeAt     time.Time // when the API is asked for the batch route (again), zero = not at all
 	expireAt    time.Time // when saves that have waited too long are looked for
 	wakeAt      time.Time

@@ -11,6 +11,9 @@ import (
 
 // What persistence knows of the API: which routes it has, whether it lives, whether it knows us.
 
+// probesUnclear is after how many probes without a clear answer the log says so.
+const probesUnclear = 5
+
 // probe asks for the batch route when that is due, and whether an API that is down is back when no save can ask: a
 // suspect's would say little. A probe stores nothing, so nothing hangs on its outcome.
 func (p *persistence) probe(now time.Time) {
@@ -47,6 +50,9 @@ func (p *persistence) onProbed(r *probed) {
 	case p.router.route.Load() == routeSingle: // a path that answers oddly is no reason to leave the route that works
 		p.probeAt = now.Add(probeBatchEvery)
 	case p.router.route.Load() == routeUnknown:
+		if p.probes++; p.probes == probesUnclear {
+			p.router.log.Warn("the API does not tell whether it has the batch route; messages wait", "status", r.result.Status)
+		}
 		p.probeAt = now.Add(backoff(p.breaker.failures+1, 100*time.Millisecond, 2*time.Second))
 	}
 	p.run(now)

@@ -19,7 +19,7 @@ func (c *Client) Probe(ctx context.Context) Result {
 	}
 	r := a.result()
 	switch {
-	case r.Class == Retry && a.err == nil && isMissing(a.status):
+	case r.Class == Retry && a.err == nil && (isMissing(a.status) || a.status/100 == 3): // to a login, before any handler
 		r.Class = Missing
 	case r.Class == Rejected: // the route itself spoke: it exists, and takes no empty batch
 		r = Result{Class: Stored, Status: a.status}

@@ -18,6 +18,7 @@ func TestProbe(t *testing.T) {
 		{"refuses an empty batch", 400, `{"error":"messages is required"}`, Stored},
 		{"old API", 404, `<html>not found</html>`, Missing},
 		{"method not allowed", 405, ``, Missing},
+		{"a login stands before it", 307, ``, Missing},
 		{"wrong secret", 401, `{"error":"Unauthorized"}`, Denied},
 		{"down", 503, ``, Ambiguous},
 		{"somebody else", 200, `<html>hello</html>`, Ambiguous},
