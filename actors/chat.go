@@ -33,7 +33,7 @@ type chat struct {
 
 	// The log. Before ready nothing sequenced is delivered.
 	sequence sequence
-	recent   recent[uint64] // event keys that were delivered → offset in the present epoch, 0 = none known
+	recent   places // event keys that were delivered → offset in the present epoch, 0 = none known
 	ready    bool
 	reading  bool // a read of the log is under way
 	again    bool // read once more when it is back

@@ -133,7 +133,7 @@ func (c *chat) restart(epoch string) {
 		c.deliver(0, "", payload)
 	}
 	c.sequence.start(wire.Position{Epoch: epoch})
-	c.recent.setAll(0)
+	c.recent.forget()
 	c.read.forgetOffsets()
 	c.noticeLoss()
 	c.enterAnew()

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -86,8 +87,60 @@ func TestSequenceBoundsWhatIsEarly(t *testing.T) {
 	}
 }
 
+// Against a map: names without a value cost nothing beside their hash, and those that come back keep their age.
+func TestRecentIsAMapOfTheLatest(t *testing.T) {
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		r := recent[string]{bound: 8}
+		var order []string
+		values := map[string]string{}
+		for range 200 {
+			name, value := fmt.Sprint(random.IntN(12)), ""
+			if random.IntN(4) == 0 {
+				value = fmt.Sprint("v", random.IntN(3))
+			}
+			if random.IntN(40) == 0 {
+				r.forget()
+				for n := range values {
+					values[n] = ""
+				}
+			}
+			_, want := values[name]
+			if known := r.put(name, value); known != want {
+				t.Fatalf("seed %d: %s was known: %v", seed, name, known)
+			}
+			if !want {
+				order = append(order, name)
+			}
+			values[name] = value
+			if len(order) > 8 {
+				delete(values, order[0])
+				order = order[1:]
+			}
+			for n := range 12 {
+				want, there := values[fmt.Sprint(n)]
+				if got, known := r.get(fmt.Sprint(n)); got != want || known != there {
+					t.Fatalf("seed %d: %d is %q, %v, want %q, %v", seed, n, got, known, want, there)
+				}
+			}
+		}
+	}
+	r := recent[string]{bound: 8}
+	if r.put("a", ""); r.ring.values != nil || r.has("x") {
+		t.Error("a name without a value has room for one")
+	}
+	if r.put("b", "x"); !r.has("x") || r.has("y") {
+		t.Error("the value is not found")
+	}
+	p := places{recent[uint32]{bound: 8}}
+	p.put("far", 1<<32)
+	if at, known := p.get("far"); at != 0 || !known {
+		t.Errorf("an offset that does not fit is %d, %v", at, known)
+	}
+}
+
 func TestRecentForgetsTheOldest(t *testing.T) {
-	r := recent[uint64]{bound: recentKeys}
+	r := places{recent[uint32]{bound: recentKeys}}
 	for i := range recentKeys + 10 {
 		r.put(string(rune('a'+i%26))+time.Duration(i).String(), uint64(i+1))
 	}
@@ -97,8 +150,8 @@ func TestRecentForgetsTheOldest(t *testing.T) {
 	if o, known := r.get("b" + time.Duration(521).String()); known && o != 522 {
 		t.Errorf("offset %d", o)
 	}
-	if len(r.latest) != recentKeys {
-		t.Errorf("%d keys", len(r.latest))
+	if len(r.ring.hashes) != recentKeys {
+		t.Errorf("%d keys", len(r.ring.hashes))
 	}
 	if r.put("again", 6) || !r.put("again", 7) {
 		t.Error("what is put first is known, or what is put again is not")
@@ -106,7 +159,7 @@ func TestRecentForgetsTheOldest(t *testing.T) {
 	if o, known := r.get("again"); !known || o != 7 {
 		t.Errorf("offset %d, %v", o, known)
 	}
-	r.setAll(0)
+	r.forget()
 	if o, known := r.get("again"); !known || o != 0 {
 		t.Errorf("after an epoch: %d, %v", o, known)
 	}

@@ -1,20 +1,25 @@
 package actors
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+)
 
 // recent remembers what belongs to the last names that it was told: a chat's event keys, so that the same event is never
 // delivered twice (raw input that comes again, entries after an epoch change, a message that was served while the log was
 // away), and its messages that ended. It keeps 64-bit hashes: with recentKeys of them a false repeat has a chance of 1 in
-// 10¹⁶ per event. A map of so few would be three times as large, and most chats are quiet.
-type recent[V any] struct {
-	bound  int
-	latest []remembered[V] // a ring once there are bound of them
-	oldest int             // in the ring
+// 10¹⁶ per event. A map of so few would be three times as large, and most chats are quiet. Values stand apart, since most messages have none.
+type recent[V comparable] struct {
+	bound int
+	ring  *ring[V] // nil before the first name
 }
 
-type remembered[V any] struct {
-	hash  uint64
-	value V
+// ring holds the names in the order in which they came, and once there are as many as may be, the next in place of the oldest.
+type ring[V comparable] struct {
+	hashes []uint64
+	values []V // beside them, nil while all are zero
+	oldest int
 }
 
 const (
@@ -28,42 +33,84 @@ var recentSeed = maphash.MakeSeed()
 
 // put remembers a name, and tells whether it was known: then it gets the new value and keeps its age.
 func (r *recent[V]) put(name string, value V) (known bool) {
-	hash := maphash.String(recentSeed, name)
-	switch v := r.find(hash); {
-	case v != nil:
-		*v = value
-		return true
-	case len(r.latest) < r.bound:
-		if n := len(r.latest); n == cap(r.latest) { // append would double it
-			r.latest = append(make([]remembered[V], 0, min(n+n/4+8, r.bound)), r.latest...)
-		}
-		r.latest = append(r.latest, remembered[V]{hash, value})
-	default:
-		r.latest[r.oldest] = remembered[V]{hash, value}
-		r.oldest = (r.oldest + 1) % r.bound
+	if r.ring == nil {
+		r.ring = &ring[V]{}
 	}
-	return false
+	hash := maphash.String(recentSeed, name)
+	at := slices.Index(r.ring.hashes, hash)
+	if known = at >= 0; !known {
+		at = r.ring.place(r.bound)
+		r.ring.hashes[at] = hash
+	}
+	r.ring.set(at, value)
+	return known
 }
 
 func (r *recent[V]) get(name string) (value V, known bool) {
-	if v := r.find(maphash.String(recentSeed, name)); v != nil {
-		return *v, true
+	if r.ring == nil {
+		return value, false
 	}
-	return value, false
+	at := slices.Index(r.ring.hashes, maphash.String(recentSeed, name))
+	if known = at >= 0; known && at < len(r.ring.values) {
+		value = r.ring.values[at]
+	}
+	return value, known
 }
 
-func (r *recent[V]) find(hash uint64) *V {
-	for i := range r.latest {
-		if r.latest[i].hash == hash {
-			return &r.latest[i].value
+// forget gives every name the zero value.
+func (r *recent[V]) forget() {
+	if r.ring != nil {
+		r.ring.values = nil
+	}
+}
+
+// has tells whether a name has a value, which is not the zero one.
+func (r *recent[V]) has(value V) bool { return r.ring != nil && slices.Contains(r.ring.values, value) }
+
+// place makes room for one more name, and returns where.
+func (r *ring[V]) place(bound int) (at int) {
+	n := len(r.hashes)
+	if n < bound {
+		r.hashes = append(grown(r.hashes, n, bound), 0)
+		return n
+	}
+	at = r.oldest
+	r.oldest = (at + 1) % bound
+	return at
+}
+
+func (r *ring[V]) set(at int, value V) {
+	var zero V
+	if at >= len(r.values) {
+		if value == zero {
+			return
 		}
+		r.values = grown(r.values, at, cap(r.hashes))
+		r.values = r.values[:at+1]
 	}
-	return nil
+	r.values[at] = value
 }
 
-// setAll gives every name the same value.
-func (r *recent[V]) setAll(value V) {
-	for i := range r.latest {
-		r.latest[i].value = value
+// grown returns s with room for an element at n. append would double it.
+func grown[T any](s []T, n, bound int) []T {
+	if n < cap(s) {
+		return s
 	}
+	return append(make([]T, 0, min(n+n/4+8, bound)), s...)
+}
+
+// places are event keys with their offsets, 0 = none known.
+type places struct{ recent[uint32] }
+
+// put remembers the key of an event. An offset beyond 32 bits, which no chat reaches, counts as not known.
+func (p *places) put(key string, offset uint64) (known bool) {
+	if offset > math.MaxUint32 {
+		offset = 0
+	}
+	return p.recent.put(key, uint32(offset))
+}
+
+func (p *places) get(key string) (offset uint64, known bool) {
+	at, known := p.recent.get(key)
+	return uint64(at), known
 }

@@ -133,7 +133,7 @@ func (r *root) chat(ctx actor.Context, chatID string) *chatEntry {
 		entry = &chatEntry{members: new(atomic.Int32)}
 		r.nextChat = &chat{
 			mailbox: mailbox{runners: r.router.runners}, id: chatID, router: r.router, count: entry.members,
-			recent: recent[uint64]{bound: recentKeys}, saves: saves{done: recent[string]{bound: recentMessages}},
+			recent: places{recent[uint32]{bound: recentKeys}}, saves: saves{done: recent[string]{bound: recentMessages}},
 		}
 		entry.mailbox = &r.nextChat.mailbox
 		entry.pid = ctx.Spawn(r.chatProps)

@@ -126,7 +126,7 @@ func (s *saves) end(v *save, id string, stored bool) {
 
 // answered tells whether an id of the old API is that of a message which ended not long ago.
 func (s *saves) answered(id string) bool {
-	return slices.ContainsFunc(s.done.latest, func(m remembered[string]) bool { return m.value == id })
+	return s.done.has(id)
 }
 
 // each returns the saves that match, in order of arrival.
