@@ -14,7 +14,7 @@ import (
 // chat is one conversation on this instance.
 //
 // Its life: the root spawns it for the first member, or to post what another instance left in its outbox; it has the
-// bridge subscribe to its channel and learns the log's head; members join and leave; messages are stored (chat_send.go,
+// bridge subscribe to its channel and learns the log's head; members join and leave; messages are stored (chat_send.go, chat_stored.go,
 // or chat_live.go where they are shown first), wait in the outbox while they cannot be (chat_outbox.go), from where the
 // holder of its lease (chat_lease.go) posts them (chat_feed.go), are logged (chat_log.go) and delivered in order
 // (chat_deliver.go); typing, presence and read marks pass by (chat_presence.go). When the last member has left and

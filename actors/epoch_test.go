@@ -85,6 +85,18 @@ func (l *hookedLog) holdHeads() (release chan struct{}) {
 	return release
 }
 
+// holdLookUps has no look-up answered until release is closed; each is told of as it begins. Before the router starts.
+func (l *hookedLog) holdLookUps() (asked <-chan struct{}, release chan struct{}) {
+	begun := make(chan struct{}, 10)
+	release = make(chan struct{})
+	l.lookUp = func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error) {
+		begun <- struct{}{}
+		<-release
+		return l.Memory.Lookup(ctx, chatID, keys)
+	}
+	return begun, release
+}
+
 func (l *hookedLog) start(t *testing.T, cfg Config, api *fakeAPI) *fixture {
 	return startOn(t, cfg, api, l.Memory, l, l)
 }

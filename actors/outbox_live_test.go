@@ -41,8 +41,7 @@ func TestStoredWhileTheOutboxIsFull(t *testing.T) {
 			told, api, hang := make(chan struct{}), newAPI(), make(chan struct{})
 			log := &fullStore{newDurable(t), func() { <-told }}
 			f := startOn(t, outboxConfig(live, alone), api, log.Memory, log, log)
-			var posted posts
-			f.persistence.address = &before{f.persistence.address, posted.see}
+			posted := f.posts()
 			f.routed(routeBatch)
 			api.set(func() { api.hang = hang })
 			ada := f.connect("c1", "ada", signedIn, part2)
@@ -141,8 +140,7 @@ func TestEachWaitsForTheLog(t *testing.T) {
 				return nil
 			}}
 			f := startOn(t, outboxConfig(live, alone), api, log.Memory, log, log)
-			var posted posts
-			f.persistence.address = &before{f.persistence.address, posted.see}
+			posted := f.posts()
 			f.routed(routeBatch)
 			ada := f.connect("c1", "ada", signedIn, part2)
 			away.Store(true)
@@ -170,8 +168,7 @@ func TestNoneOvertakesWhileTheLogIsAway(t *testing.T) {
 		return nil
 	}}
 	f := startOn(t, outboxConfig(live, alone), newAPI(), log.Memory, log, log)
-	var posted posts
-	f.persistence.address = &before{f.persistence.address, posted.see}
+	posted := f.posts()
 	f.routed(routeBatch)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	away.Store(true)
@@ -215,8 +212,7 @@ func TestPostedBeforeTheOutboxToldOfIt(t *testing.T) {
 			<-back
 		}
 	}}, live, alone, func(c *Config) { c.OrphanCheck = time.Hour })
-	var posted posts
-	f.persistence.address = &before{f.persistence.address, posted.see}
+	posted := f.posts()
 	f.routed(routeBatch)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	api.set(func() { api.fail = unavailable })
@@ -260,8 +256,7 @@ func TestLoggedAndNotShownFirstIsPostedAgain(t *testing.T) {
 	for name, batchOnly := range map[string]bool{"batch route": true, "old route": false} {
 		t.Run(name, func(t *testing.T) {
 			f := newDurable(t).instance(t, newAPI(), alone, func(c *Config) { c.Lease = time.Hour })
-			var posted posts
-			f.persistence.address = &before{f.persistence.address, posted.see}
+			posted := f.posts()
 			f.routed(routeBatch)
 			f.connect("c1", "bob", signedIn, part2)
 			f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1, items: []claimedItem{{request: &messages.PersistRequest{

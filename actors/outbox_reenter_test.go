@@ -87,6 +87,13 @@ func (p *posts) see(m any) {
 	}
 }
 
+// posts watches what chats give persistence from now on.
+func (f *fixture) posts() *posts {
+	p := &posts{}
+	f.persistence.address = &before{f.persistence.address, p.see}
+	return p
+}
+
 // take returns those since the last time.
 func (p *posts) take() (contents []string) {
 	p.mu.Lock()
@@ -262,8 +269,7 @@ func TestNothingAcceptedHere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, api := newDurable(t), newAPI()
 			f := store.instance(t, api, alone, func(c *Config) { c.Lease = time.Hour })
-			var posted posts
-			f.persistence.address = &before{f.persistence.address, posted.see}
+			posted := f.posts()
 			f.routed(routeBatch)
 			f.connect("c1", "bob", signedIn, part2)
 			f.send(f.chatPID("c1"), &claimed{fence: 1, left: 1, items: []claimedItem{{request: &messages.PersistRequest{
@@ -285,8 +291,7 @@ func TestAnotherEntersAgain(t *testing.T) {
 			defer close(answer)
 			log := &swapped{durable: newDurable(t), claimed: func(chatlog.Claim) { <-answer }}
 			f := startOn(t, outboxConfig(alone, func(c *Config) { c.Lease = time.Hour }), newAPI(), log.Memory, log, log)
-			var posted posts
-			f.persistence.address = &before{f.persistence.address, posted.see}
+			posted := f.posts()
 			f.routed(routeBatch)
 			f.connect("c1", "bob", signedIn, part2)
 			notice := wire.Notice{Type: wire.TypeOutboxQueued, Origin: "another", Again: again}

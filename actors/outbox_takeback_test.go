@@ -303,8 +303,7 @@ func TestQueueThatIsLongerThanWasKnown(t *testing.T) {
 	store, answer := newDurable(t), make(chan struct{})
 	defer close(answer)
 	f := store.hooked(t, newAPI(), &hookedStore{claimed: func() { <-answer }}, alone, func(c *Config) { c.Lease = time.Hour })
-	var posted posts
-	f.persistence.address = &before{f.persistence.address, posted.see}
+	posted := f.posts()
 	f.routed(routeBatch)
 	ada := f.connect("c1", "ada", signedIn, part2)
 	store.other(t).accepts("c1", "bob", "his", "his")

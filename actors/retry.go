@@ -28,7 +28,7 @@ func (p retryPolicy) mayRetry(r nextapi.Result) bool {
 	return false
 }
 
-// Statuses of an item: its chat does not exist; an earlier item of its chat was not stored; the API's code failed.
+// Statuses of an item: the API's code failed; its chat does not exist; an earlier item of its chat was not stored.
 const (
 	statusServerError      = 500
 	statusNotFound         = 404

@@ -14,12 +14,7 @@ import (
 // What cannot be a repeat waits behind what may be one: a sender's messages keep their order.
 func TestOrderWithAndWithoutIDsOverTheOldAPI(t *testing.T) {
 	log := newHooked(t)
-	asked, release := make(chan struct{}, 10), make(chan struct{})
-	log.lookUp = func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error) {
-		asked <- struct{}{}
-		<-release
-		return log.Memory.Lookup(ctx, chatID, keys)
-	}
+	asked, release := log.holdLookUps()
 	api := newAPI()
 	api.old = true
 	f := log.start(t, patient(), api)
@@ -43,12 +38,7 @@ func TestOrderBehindALookUpWhenTheBatchRouteAppears(t *testing.T) {
 	for name, live := range map[string]bool{"confirmed": false, "live": true} {
 		t.Run(name, func(t *testing.T) {
 			log := newHooked(t)
-			asked, release := make(chan struct{}, 10), make(chan struct{})
-			log.lookUp = func(ctx context.Context, chatID string, keys []string) ([]*chatlog.Entry, error) {
-				asked <- struct{}{}
-				<-release
-				return log.Memory.Lookup(ctx, chatID, keys)
-			}
+			asked, release := log.holdLookUps()
 			cfg := patient()
 			cfg.Live = live
 			f := log.start(t, cfg, newAPI())

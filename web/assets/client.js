@@ -14,7 +14,7 @@
 import { Chat } from './client/chat.js';
 import { Connection } from './client/connection.js';
 import { backoff } from './client/policy.js';
-import { fillChatId, senderOf, timeLimit, TokenError, tokenRequest, TokenSource } from './client/tokens.js';
+import { fillChatId, jsonRequest, senderOf, TokenError, tokenRequest, TokenSource } from './client/tokens.js';
 
 export { Chat, TokenError };
 
@@ -130,7 +130,7 @@ export class ChatClient extends EventTarget {
   async #fetchHistory(chatId) {
     const { credentials = 'same-origin', fetch = globalThis.fetch } = this.#options;
     const url = this.#historyUrl(chatId);
-    const response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' }, signal: timeLimit() });
+    const response = await fetch(url, jsonRequest(credentials));
     if (!response.ok) throw new Error(`history answered ${response.status}`);
     const { messages } = await response.json();
     return Array.isArray(messages) ? messages : [];

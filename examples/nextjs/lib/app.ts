@@ -24,9 +24,9 @@ export async function currentUser(_request: Request): Promise<SessionUser | null
  *     const chat = await prisma.chat.findUnique({ where: { id: chatId }, select: { ownerId: true } });
  *     return chat !== null && (user?.isAgent === true || chat.ownerId === null || chat.ownerId === user?.id);
  */
-export async function mayOpenChat(user: SessionUser | null, chatId: string): Promise<boolean> {
+export async function mayOpenChat(_user: SessionUser | null, chatId: string): Promise<boolean> {
   if (process.env.NODE_ENV === "production") throw new Error("lib/app.ts: fill in mayOpenChat, or everybody may open every chat");
-  return user !== undefined && (await prisma.chat.count({ where: { id: chatId } })) === 1;
+  return (await prisma.chat.count({ where: { id: chatId } })) === 1;
 }
 
 /**

@@ -67,7 +67,7 @@ export function tokenRequest({ tokenUrl, as, credentials = 'same-origin', fetch 
     if (as) url.searchParams.set('as', as);
     let response;
     try {
-      response = await fetch(url, { credentials, cache: 'no-store', headers: { Accept: 'application/json' }, signal: timeLimit() });
+      response = await fetch(url, jsonRequest(credentials));
     } catch {
       throw new TokenError(0);
     }
@@ -78,6 +78,9 @@ export function tokenRequest({ tokenUrl, as, credentials = 'same-origin', fetch 
 
 /** @returns {AbortSignal | undefined} for a request, undefined where the browser has none */
 export const timeLimit = () => AbortSignal.timeout?.(REQUEST_MS);
+
+/** @param {RequestCredentials} credentials @returns {RequestInit} of a request for JSON that is always asked for anew */
+export const jsonRequest = (credentials) => ({ credentials, cache: 'no-store', headers: { Accept: 'application/json' }, signal: timeLimit() });
 
 // Also holds where the page asks for tokens in its own way.
 function inTime(promise) {
