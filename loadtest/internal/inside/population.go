@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"eclipse/actors"
-	"eclipse/internal/chatlog"
 	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
 	"eclipse/loadtest/internal/plan"
@@ -20,7 +19,7 @@ import (
 // population is chats of sockets that lead nowhere. It grows; only one goroutine uses it at a time.
 type population struct {
 	router  *actors.Router // nil: the sessions are the generator's own yardstick
-	log     *chatlog.Memory
+	log     *log
 	crew    []landings // one per sender
 	chats   []chat     // chat i belongs to sender i modulo their number
 	perChat int
@@ -35,7 +34,7 @@ type chat struct {
 
 // newPopulation starts a router without chats. perChat is the number of sockets of each.
 func newPopulation(perChat int, v1 bool) *population {
-	p := &population{perChat: perChat, v1: v1, crew: make([]landings, runtime.GOMAXPROCS(0)), log: chatlog.NewMemory(chatlog.Options{})}
+	p := &population{perChat: perChat, v1: v1, crew: make([]landings, runtime.GOMAXPROCS(0)), log: newLog()}
 	p.router = actors.Start(actors.Config{}, actors.Deps{
 		Log: p.log, Outbox: p.log, Bus: p.log, API: api{}, Metrics: metrics.New(), Logger: slog.New(slog.DiscardHandler),
 	})

@@ -45,7 +45,7 @@ func (a *Actors) write(line lineFunc) {
 	if a.BytesPerChat != nil {
 		line("slope", "%.2f KB per chat of two, so %s for a million", *a.BytesPerChat/1024, humanize.IBytes(uint64(1e6**a.BytesPerChat)))
 	}
-	line("after one message each", "%s resident, the log in memory included", size(a.Spoken.RSSBytes))
+	line("after one message each", "%s resident", size(a.Spoken.RSSBytes))
 	a.Generator.write(line, "own cost, no actors")
 }
 
