@@ -136,9 +136,8 @@ func (c *chat) regain(data []byte) {
 	if err != nil {
 		return
 	}
-	key := wire.MessageKey(stored.ID)
-	if _, known := c.recent.get(key); known || c.appends.find(key) != nil || c.router.logFull() {
+	if _, known := c.recent.get(stored.Key); known || c.appends.find(stored.Key) != nil || c.router.logFull() {
 		return
 	}
-	c.append(&pendingAppend{key: key, body: stored.Body, regained: true})
+	c.append(&pendingAppend{key: stored.Key, body: stored.Body, regained: true})
 }

@@ -80,7 +80,7 @@ func (c *chat) stored(s *save, r *messages.PersistResult) {
 		}
 		return
 	}
-	p := &pendingAppend{key: wire.MessageKey(stored.ID), body: stored.Body, save: s, id: stored.ID}
+	p := &pendingAppend{key: stored.Key, body: stored.Body, save: s, id: stored.ID}
 	if s.clientID != "" || s.accepted || s.entering || c.router.route.Load() != routeBatch {
 		p.aliases = []string{s.key} // with the old API one without a name is what a call without an answer may have become
 	}

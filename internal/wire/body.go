@@ -16,6 +16,7 @@ const (
 // Stored is a stored message, ready for the log.
 type Stored struct {
 	ID   string // the API's id
+	Key  string // MessageKey of it
 	Body []byte // to be sealed
 }
 
@@ -46,19 +47,21 @@ func MessageBody(chatID string, apiMessage []byte, clientMessageID string, now t
 	if s.finish() != nil {
 		return Stored{}, errSyntax
 	}
-	id := s.str(m.id)
+	key := m.key(s)
+	id := key[len(messagePrefix):]
 	if !validID(id) {
 		return Stored{}, errNoID
 	}
+	var edits [4]edit
 	b := openFrame(TypeMessage, len(apiMessage)+bodyRoom+len(chatID)+len(clientMessageID))
 	b = append(b, `,"data":`...)
-	b = rewrite(b, apiMessage, window, m.edits(s, clientMessageID, now))
+	b = rewrite(b, apiMessage, window, m.edits(edits[:0], s, clientMessageID, now))
 	b = appendTime(b, "timestamp", now)
 	b = append(appendField(b, "chatId", chatID), '}')
 	if len(b) > MaxPayload {
 		return Stored{}, ErrTooLarge
 	}
-	return Stored{ID: id, Body: b}, nil
+	return Stored{ID: id, Key: key, Body: b}, nil
 }
 
 // messageFields are the places in the API's message object that a frame changes.
@@ -86,55 +89,74 @@ func (m *messageFields) take(s *scanner) {
 	}
 }
 
-// edits turns the API's object into a frame's data. The object has an id, so what is added follows a comma.
-func (m *messageFields) edits(s *scanner, clientMessageID string, now time.Time) []edit {
-	edits := make([]edit, 0, 4)
+// key is MessageKey of the id, which is the rest of the same string.
+func (m *messageFields) key(s *scanner) string {
+	if !s.isString(m.id) {
+		return messagePrefix
+	}
+	return messagePrefix + string(s.unquote(m.id))
+}
+
+// edits appends what turns the API's object into a frame's data. The object has an id, so what is added follows a comma.
+func (m *messageFields) edits(edits []edit, s *scanner, clientMessageID string, now time.Time) []edit {
 	if lower := s.lowerRole(m.role); lower != "" {
-		edits = append(edits, edit{m.role, lower})
+		edits = append(edits, edit{at: m.role, value: lower, plain: true})
 	}
 	switch {
 	case m.createdAt.given() && m.timestamp.given():
-		edits = append(edits, edit{m.timestamp, string(s.raw(m.createdAt))})
+		edits = append(edits, edit{at: m.timestamp, value: string(s.raw(m.createdAt))})
 	case m.createdAt.given():
-		edits = append(edits, edit{m.createdAtName, `"timestamp"`})
+		edits = append(edits, edit{at: m.createdAtName, value: `"timestamp"`})
 	case !m.timestamp.given():
-		edits = append(edits, put(span{}, "timestamp", quoted(Timestamp(now)), s.closed, false))
+		edits = append(edits, put(span{}, `,"timestamp":`, Timestamp(now), s.closed).quoted())
 	}
 	if !s.isObject(m.sender) {
-		edits = append(edits, put(m.sender, "sender", noSender, s.closed, false))
+		edits = append(edits, put(m.sender, `,"sender":`, noSender, s.closed))
 	}
 	if clientMessageID != "" {
-		edits = append(edits, put(m.clientMessageID, "clientMessageId", quoted(clientMessageID), s.closed, false))
+		edits = append(edits, put(m.clientMessageID, `,"clientMessageId":`, clientMessageID, s.closed).quoted())
 	}
 	return edits
 }
 
-// lowerRole is a role in lower case, with its quotes, "" where there is nothing to change.
+// lowerRole is a role in lower case, "" where there is nothing to change.
 func (s *scanner) lowerRole(role span) string {
 	switch string(s.raw(role)) {
 	case `"USER"`:
-		return `"user"`
+		return "user"
 	case `"ASSISTANT"`:
-		return `"assistant"`
+		return "assistant"
 	case `"AGENT"`:
-		return `"agent"`
+		return "agent"
 	}
-	if given := s.str(role); strings.ToLower(given) != given {
-		return quoted(strings.ToLower(given))
+	given := s.str(role)
+	if lower := strings.ToLower(given); lower != given {
+		return lower
 	}
 	return ""
 }
 
-// put sets a member of an object: in place of its old value, or before the closing brace.
-func put(old span, name, value string, closed int, empty bool) edit {
+// put sets a member of an object: in place of its old value, or before the closing brace. name has a comma in front and a
+// colon behind.
+func put(old span, name, value string, closed int) edit {
 	if old.given() {
-		return edit{old, value}
+		return edit{at: old, value: value}
 	}
-	comma := ","
-	if empty {
-		comma = ""
+	return edit{at: span{closed, closed}, name: name, value: value}
+}
+
+// quoted has a value quoted.
+func (e edit) quoted() edit {
+	e.plain = true
+	return e
+}
+
+// first leaves the comma out.
+func (e edit) first(empty bool) edit {
+	if empty && e.name != "" {
+		e.name = e.name[1:]
 	}
-	return edit{span{closed, closed}, comma + `"` + name + `":` + value}
+	return e
 }
 
 // MessageFailedBody says that a message which was shown will never be stored. Not yet sealed.
@@ -159,11 +181,4 @@ func AgentJoinedBody(chatID, agentID, name string, now time.Time) []byte {
 
 func presentableName(name string) bool {
 	return strings.TrimSpace(name) != "" && !strings.Contains(name, "@")
-}
-
-func quoted(s string) string {
-	if isPlain(s) {
-		return `"` + s + `"`
-	}
-	return string(appendQuoted(nil, s))
 }

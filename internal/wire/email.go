@@ -52,7 +52,7 @@ func (s *scanner) emails(path []string, edits []edit) []edit {
 		}
 		hides := len(path) == 0 && string(s.name) == "email"
 		if value := s.skip(); hides && !s.isNull(value) {
-			edits = append(edits, edit{value, "null"})
+			edits = append(edits, edit{at: value, value: "null"})
 		}
 	}
 	return edits

@@ -35,7 +35,9 @@ func SenderKey(userID string, authenticated bool) string {
 }
 
 // MessageKey is the event key of a message with this id.
-func MessageKey(id string) string { return "m:" + id }
+func MessageKey(id string) string { return messagePrefix + id }
+
+const messagePrefix = "m:"
 
 // FailedKey is the event key of the failure of a message with this id.
 func FailedKey(id string) string { return "f:" + id }

@@ -114,10 +114,10 @@ func (o *outline) body(s *scanner, typ, chatID string) []byte {
 	edits := o.stripped.edits()
 	d := &o.data
 	if typ == TypeMessage && !s.isObject(d.sender) {
-		edits = append(edits, put(d.sender, "sender", noSender, d.closed, d.members == 0))
+		edits = append(edits, put(d.sender, `,"sender":`, noSender, d.closed).first(d.members == 0))
 	}
 	if typ == TypeAgentJoined && !presentableName(s.str(d.agentName)) {
-		edits = append(edits, put(d.agentName, "agentName", quoted(agentName), d.closed, d.members == 0))
+		edits = append(edits, put(d.agentName, `,"agentName":`, agentName, d.closed).quoted().first(d.members == 0))
 	}
 	inner := span{o.object.from, o.object.to - 1}
 	b := make([]byte, 0, len(s.text)+32+len(chatID)+len(noSender))

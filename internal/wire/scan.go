@@ -184,10 +184,20 @@ func (s *scanner) whole(v span) (uint64, bool) {
 	return n, err == nil && n <= maxSafeWhole
 }
 
-// edit replaces a piece of a text; an empty span inserts.
+// edit replaces a piece of a text by a JSON value; an empty span inserts.
 type edit struct {
-	at   span
-	text string
+	at    span
+	name  string // with what is around it, where a member is added
+	value string
+	plain bool // value is a text, to be quoted
+}
+
+func (e *edit) appendTo(dst []byte) []byte {
+	dst = append(dst, e.name...)
+	if e.plain {
+		return appendQuoted(dst, e.value)
+	}
+	return append(dst, e.value...)
 }
 
 // rewrite appends the window of text to dst with the edits, which must not overlap, applied. Edits at one place
@@ -195,9 +205,9 @@ type edit struct {
 func rewrite(dst, text []byte, window span, edits []edit) []byte {
 	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(a.at.from, b.at.from) })
 	from := window.from
-	for _, e := range edits {
-		dst = append(dst, text[from:e.at.from]...)
-		dst = append(dst, e.text...)
+	for i := range edits {
+		e := &edits[i]
+		dst = e.appendTo(append(dst, text[from:e.at.from]...))
 		from = e.at.to
 	}
 	return append(dst, text[from:window.to]...)
