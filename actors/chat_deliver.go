@@ -164,7 +164,7 @@ func (c *chat) deliver(offset uint64, key string, payload []byte) {
 		}
 		key = p.Key
 	}
-	if known := c.recent.put(key, offset); known {
+	if c.remember(key, offset) {
 		c.router.metrics.Drop(metrics.DropKnownKey)
 	} else {
 		c.broadcast(payload, true)

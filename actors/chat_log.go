@@ -211,7 +211,7 @@ func (c *chat) serve(p *pendingAppend) {
 	}
 	p.served = true
 	if _, known := c.recent.get(p.key); !known {
-		c.recent.put(p.key, 0)
+		c.remember(p.key, 0)
 		c.router.metrics.LogUnsequenced.Inc()
 		c.broadcast(p.body, false)
 	}

@@ -105,6 +105,13 @@ func TestRecentIsAMapOfTheLatest(t *testing.T) {
 					values[n] = ""
 				}
 			}
+			if n := random.IntN(8); random.IntN(40) == 0 && n < len(order) {
+				r.trim(n)
+				for _, gone := range order[:len(order)-n] {
+					delete(values, gone)
+				}
+				order = order[len(order)-n:]
+			}
 			_, want := values[name]
 			if known := r.put(name, value); known != want {
 				t.Fatalf("seed %d: %s was known: %v", seed, name, known)

@@ -25,6 +25,9 @@ type ring[V comparable] struct {
 const (
 	// recentKeys is how many event keys a chat remembers.
 	recentKeys = 512
+	// quietKeys is how many it remembers when it is quiet: what was delivered is in the log, which knows its keys. They are for
+	// read marks, whose place is known here alone.
+	quietKeys = 128
 	// recentMessages bounds the remembered ids; older repeats are answered by the API or the log.
 	recentMessages = 64
 )
@@ -64,6 +67,20 @@ func (r *recent[V]) forget() {
 	}
 }
 
+// trim keeps the last n names.
+func (r *recent[V]) trim(n int) {
+	if r.len() > n {
+		r.ring = r.ring.last(n)
+	}
+}
+
+func (r *recent[V]) len() int {
+	if r.ring == nil {
+		return 0
+	}
+	return len(r.ring.hashes)
+}
+
 // has tells whether a name has a value, which is not the zero one.
 func (r *recent[V]) has(value V) bool { return r.ring != nil && slices.Contains(r.ring.values, value) }
 
@@ -89,6 +106,19 @@ func (r *ring[V]) set(at int, value V) {
 		r.values = r.values[:at+1]
 	}
 	r.values[at] = value
+}
+
+// last is a ring of the last n names.
+func (r *ring[V]) last(n int) *ring[V] {
+	kept, all := &ring[V]{hashes: make([]uint64, n)}, len(r.hashes)
+	for i := range kept.hashes {
+		at := (r.oldest + all - n + i) % all
+		kept.hashes[i] = r.hashes[at]
+		if at < len(r.values) {
+			kept.set(i, r.values[at])
+		}
+	}
+	return kept
 }
 
 // grown returns s with room for an element at n. append would double it.

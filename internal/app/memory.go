@@ -38,23 +38,30 @@ const quietTurns = 6
 // paceEvery is how often the pace of the garbage is looked at.
 const paceEvery = 5 * time.Second
 
+// settled is after how many quiet looks, three minutes, memory goes back to the system once more: until then chats that have become
+// quiet have given back what they remembered.
+const settled = int(3 * time.Minute / paceEvery)
+
 // pace is how fast garbage is made. It is plain data.
 type pace struct {
 	allocated uint64 // bytes, since the start
-	quiet     bool
+	quiet     int    // looks in a row
 }
 
-// look takes the bytes allocated so far and those that live, and tells whether the router is quiet.
-func (p *pace) look(allocated, live uint64) (quiet, changed bool) {
+// look takes the bytes allocated so far and those that live. It returns how much garbage is allowed, and whether memory goes
+// back to the system now.
+func (p *pace) look(allocated, live uint64) (percent int, giveBack bool) {
 	rate := allocated - p.allocated
-	quiet = rate*uint64(time.Minute/paceEvery) < quietTurns*live
-	changed = quiet != p.quiet
-	p.allocated, p.quiet = allocated, quiet
-	return quiet, changed
+	p.allocated = allocated
+	if rate*uint64(time.Minute/paceEvery) >= quietTurns*live {
+		p.quiet = 0
+		return busyPercent, false
+	}
+	p.quiet++
+	return quietPercent, p.quiet == 1 || p.quiet == settled
 }
 
-// tuneGC follows the pace until ctx ends, unless GOGC is set. When it becomes quiet, memory goes back to the system at
-// once.
+// tuneGC follows the pace until ctx ends, unless GOGC is set.
 func tuneGC(ctx context.Context) {
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	before := debug.SetGCPercent(busyPercent)
@@ -65,20 +72,20 @@ func tuneGC(ctx context.Context) {
 	tick := time.NewTicker(paceEvery)
 	defer tick.Stop()
 	var p pace
-	for {
+	for now := busyPercent; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 		metrics.Read(samples)
-		switch quiet, changed := p.look(samples[0].Value.Uint64(), samples[1].Value.Uint64()); {
-		case !changed:
-		case quiet:
-			debug.SetGCPercent(quietPercent)
+		percent, giveBack := p.look(samples[0].Value.Uint64(), samples[1].Value.Uint64())
+		if percent != now { // setting it stops the world
+			now = percent
+			debug.SetGCPercent(percent)
+		}
+		if giveBack {
 			debug.FreeOSMemory()
-		default:
-			debug.SetGCPercent(busyPercent)
 		}
 	}
 }
