@@ -23,6 +23,7 @@ type apiCalls struct {
 
 	underWay []*apiCall // in the order in which they began
 	held     [2]int     // slots in use, by whether they are those of suspects
+	saves    int        // messages of the calls that have one of the others
 	overdue  int        // calls without a slot
 
 	usual    time.Duration // about the median of the time until an answer, 0 = there was none
@@ -74,17 +75,27 @@ func MaxAPICalls(concurrency int) int { return maxCalls(concurrency * singleCall
 
 func maxCalls(slots int) int { return slots + slotsApart(slots) + maxOverdue + 2*slots }
 
-// room tells whether a call may begin.
-func (a *apiCalls) room(apart bool) bool {
+// room tells whether a call may begin for so many chats that wait. The other half of the slots is for calls that are as large as if
+// all that is under way were in the first half: under load calls are few and large, and a message by itself waits for the next answer.
+func (a *apiCalls) room(apart bool, chats int) bool {
 	if apart {
 		return a.held[1] < a.apart
 	}
-	return a.held[0] < a.slots
+	held := a.held[0]
+	return held < a.slots && (2*held < a.slots || chats >= 2*a.saves/a.slots)
 }
 
 func (a *apiCalls) begin(c *apiCall) {
 	a.underWay = append(a.underWay, c)
-	a.held[pool(c.apart)]++
+	a.hold(c, 1)
+}
+
+// hold counts what has a slot in or out.
+func (a *apiCalls) hold(c *apiCall, change int) {
+	a.held[pool(c.apart)] += change
+	if !c.apart {
+		a.saves += change * len(c.batch)
+	}
 }
 
 func pool(apart bool) int {
@@ -102,7 +113,7 @@ func (a *apiCalls) end(c *apiCall, alive bool, took time.Duration) {
 	if c.overdue {
 		a.overdue--
 	} else {
-		a.held[pool(c.apart)]--
+		a.hold(c, -1)
 	}
 	if alive {
 		a.answered = maxTime(a.answered, c.began)
@@ -161,7 +172,7 @@ func (a *apiCalls) look(now time.Time, pressed bool) (yielded, suspected []*apiC
 		of, passed := pool(c.apart), !c.passed.IsZero()
 		if !c.overdue && (passed && a.overdue < maxOverdue || !passed && alone[of] < a.slots) {
 			c.overdue = true
-			a.held[of]--
+			a.hold(c, -1)
 			a.overdue++
 			yielded = append(yielded, c)
 		}

@@ -26,7 +26,7 @@ func TestAnOverdueCallGivesItsSlotUp(t *testing.T) {
 	now := time.Now()
 	a := answering(2)
 	hangs, suspect := a.post(false, now), a.post(true, now)
-	if !a.room(false) || a.room(true) {
+	if !a.room(false, 1) || a.room(true, 1) {
 		t.Fatal("two slots, and one for suspects")
 	}
 	a.end(a.post(false, now.Add(time.Millisecond)), true, twenty)
@@ -37,7 +37,7 @@ func TestAnOverdueCallGivesItsSlotUp(t *testing.T) {
 		t.Errorf("looked at after %v", at.Sub(now))
 	}
 	yielded, suspected := a.look(now.Add(leastOverdue), false)
-	if !slices.Equal(yielded, []*apiCall{hangs, suspect}) || suspected != nil || !a.room(false) || !a.room(true) {
+	if !slices.Equal(yielded, []*apiCall{hangs, suspect}) || suspected != nil || !a.room(false, 1) || !a.room(true, 1) {
 		t.Fatalf("%d yielded, %d suspected", len(yielded), len(suspected))
 	}
 	at := a.next(now.Add(leastOverdue), false)
@@ -55,6 +55,46 @@ func TestAnOverdueCallGivesItsSlotUp(t *testing.T) {
 	}
 }
 
+// Under load calls are large: half of the slots are enough for them.
+func TestCallsAreLargeUnderLoad(t *testing.T) {
+	now := time.Now()
+	a := answering(4)
+	batch := func(n int) *apiCall {
+		c := &apiCall{batch: make([]*queued, n), began: now}
+		a.begin(c)
+		return c
+	}
+	large := batch(6)
+	if !a.room(false, 1) {
+		t.Error("the second of four waits")
+	}
+	batch(2)
+	if a.room(false, 3) || !a.room(false, 4) || !a.room(true, 1) {
+		t.Error("the third is not of four at least, or a suspect's is")
+	}
+	batch(4)
+	if a.room(false, 5) || !a.room(false, 6) {
+		t.Error("the last is not of six at least")
+	}
+	if a.end(large, true, twenty); a.room(false, 2) || !a.room(false, 3) {
+		t.Error("what has been answered still counts")
+	}
+	a.look(now.Add(time.Minute), false)
+	if !a.room(false, 1) {
+		t.Error("what is overdue still counts")
+	}
+	for range 4 {
+		batch(1)
+	}
+	if a.room(false, 100) {
+		t.Error("there are more calls than slots")
+	}
+	one := answering(1)
+	if !one.room(false, 1) {
+		t.Error("a single slot is never used")
+	}
+}
+
 // While others wait for a slot it is given up sooner; suspicion takes its time.
 func TestSlotsThatOthersWaitForAreGivenUpSooner(t *testing.T) {
 	now := time.Now()
@@ -68,7 +108,7 @@ func TestSlotsThatOthersWaitForAreGivenUpSooner(t *testing.T) {
 		t.Fatal("nobody waits")
 	}
 	yielded, suspected := a.look(now.Add(leastPressed), true)
-	if !slices.Equal(yielded, []*apiCall{hangs}) || suspected != nil || !a.room(false) {
+	if !slices.Equal(yielded, []*apiCall{hangs}) || suspected != nil || !a.room(false, 1) {
 		t.Fatalf("%d yielded, %d suspected", len(yielded), len(suspected))
 	}
 	if at := a.next(now.Add(leastPressed), true); !at.Equal(now.Add(leastOverdue)) {
@@ -86,7 +126,7 @@ func TestWhileNobodyIsAnsweredFewGiveTheirSlotsUp(t *testing.T) {
 	a.answered = now
 	total := 0
 	for range 1000 {
-		for a.room(false) {
+		for a.room(false, 1) {
 			a.post(false, now)
 			now = now.Add(time.Millisecond)
 			total++
@@ -104,7 +144,7 @@ func TestWhileNobodyIsAnsweredFewGiveTheirSlotsUp(t *testing.T) {
 	}
 	// One answer to a later call shows that it hangs for some only.
 	a.end(a.underWay[7], true, time.Second)
-	if yielded, _ := a.look(now, false); len(yielded) != 3 || !a.room(false) {
+	if yielded, _ := a.look(now, false); len(yielded) != 3 || !a.room(false, 1) {
 		t.Errorf("%d gave their slots up then", len(yielded))
 	}
 }
@@ -131,13 +171,13 @@ func TestAPauseMakesNoSuspects(t *testing.T) {
 func TestOverdueCallsAreBounded(t *testing.T) {
 	now := time.Now()
 	a := answering(16)
-	for len(a.underWay) < maxCalls(16) && (a.room(false) || a.room(true)) {
-		a.post(!a.room(false), now)
+	for len(a.underWay) < maxCalls(16) && (a.room(false, 1) || a.room(true, 1)) {
+		a.post(!a.room(false, 1), now)
 		a.answered = now.Add(time.Millisecond)
 		now = now.Add(leastOverdue)
 		a.look(now, false)
 	}
-	if a.overdue != maxOverdue || a.room(false) || a.room(true) {
+	if a.overdue != maxOverdue || a.room(false, 1) || a.room(true, 1) {
 		t.Errorf("%d overdue, slots %v", a.overdue, a.held)
 	}
 }

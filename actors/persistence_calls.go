@@ -14,7 +14,7 @@ import (
 // next makes one call for those that share calls, or for a suspect, unless there is nothing to send.
 func (p *persistence) next(now time.Time, apart bool) bool {
 	route := p.router.route.Load()
-	if route == routeUnknown || !p.calls.room(apart) || apart && p.breaker.open() || !p.queue.waits(apart) {
+	if route == routeUnknown || apart && p.breaker.open() || p.queue.waits(apart) == 0 || !p.room(apart) {
 		return false
 	}
 	round, ok := p.breaker.allow(now)
@@ -103,7 +103,9 @@ func (p *persistence) free(now time.Time) {
 }
 
 // pressed tells whether chats that are not suspect wait for a slot.
-func (p *persistence) pressed() bool { return p.queue.waits(false) && !p.calls.room(false) }
+func (p *persistence) pressed() bool { return p.queue.waits(false) > 0 && !p.room(false) }
+
+func (p *persistence) room(apart bool) bool { return p.calls.room(apart, p.queue.waits(apart)) }
 
 // chats are the saves of a call by chat.
 func (c *apiCall) chats() (chats [][]*queued) {

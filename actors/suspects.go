@@ -83,10 +83,10 @@ func (q *saveQueue) late(saves []*queued, results []nextapi.Result) (out []settl
 // untried tells whether no save can ask whether the API is back: none waits, or those of suspects only.
 func (q *saveQueue) untried() bool { return len(q.ready) == 0 && (q.size == 0 || len(q.apart) > 0) }
 
-// waits tells whether something may be taken at once.
-func (q *saveQueue) waits(apart bool) bool {
+// waits is the number of chats of which something may be taken at once.
+func (q *saveQueue) waits(apart bool) int {
 	if apart {
-		return len(q.apart) > 0
+		return len(q.apart)
 	}
-	return len(q.ready) > 0
+	return len(q.ready)
 }
