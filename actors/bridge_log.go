@@ -173,6 +173,7 @@ func (b *bridge) onLaneDone(d *laneDone) {
 		}
 		b.release(op)
 	}
+	l.reuse(batch)
 	b.router.metrics.DropN(metrics.DropOwnEcho, len(l.echoes))
 	clear(l.echoes)
 	l.echoes = l.echoes[:0]

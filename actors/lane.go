@@ -15,6 +15,7 @@ import (
 type lane struct {
 	queue    []logOp
 	inFlight []logOp
+	spare    []logOp          // room for a queue
 	echoes   []*heard         // of what is in flight: heard on the channel before the answer
 	since    time.Time        // when the batch in flight began
 	failures int              // batches failed in a row
@@ -101,7 +102,7 @@ func (l *lane) take(now time.Time) []logOp {
 	}
 	l.since = now
 	if len(l.blocked) == 0 && len(l.queue) <= laneBatch {
-		l.inFlight, l.queue = l.queue, nil
+		l.inFlight, l.queue, l.spare = l.queue, l.spare, nil
 		return l.inFlight
 	}
 	kept := l.queue[:0:0]
@@ -186,6 +187,14 @@ func (l *lane) done(errs []error, now time.Time) (answered bool) {
 		l.queue = append(again, l.queue...)
 	}
 	return answered
+}
+
+// reuse takes back the room of a batch that is done and answered.
+func (l *lane) reuse(batch []logOp) {
+	if cap(batch) <= laneBatch {
+		clear(batch)
+		l.spare = batch[:0]
+	}
 }
 
 func (l *lane) block(chatID string, now time.Time) {

@@ -30,6 +30,7 @@ type persistence struct {
 	stop        context.CancelFunc
 	queue       *saveQueue
 	calls       apiCalls
+	settled     []settled // room for those of one call
 	breaker     breaker
 	denied      bool // the API refuses our secret
 	hanging     bool // for some chats

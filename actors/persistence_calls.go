@@ -132,15 +132,16 @@ func (p *persistence) onCalled(m *called) {
 		}
 	}
 	p.judge(c.round, m.results, now)
-	for _, s := range p.takeBack(c, m.results, inTime, now) {
+	p.settled = p.takeBack(p.settled[:0], c, m.results, inTime, now)
+	for _, s := range p.settled {
 		p.settle(s, now)
 	}
+	clear(p.settled)
 	p.run(now)
 }
 
-// takeBack hands the results to the queue, chat by chat.
-func (p *persistence) takeBack(c *apiCall, results []nextapi.Result, inTime bool, now time.Time) []settled {
-	out := make([]settled, 0, len(results))
+// takeBack hands the results to the queue, chat by chat, and appends what is settled to out.
+func (p *persistence) takeBack(out []settled, c *apiCall, results []nextapi.Result, inTime bool, now time.Time) []settled {
 	policy := retryPolicy{
 		batch:   c.route == metrics.RouteBatch,
 		inOrder: p.router.accepts(),
