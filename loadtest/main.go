@@ -124,23 +124,22 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 	}
 	switch o.scenario.Kind {
 	case scenario.Outage:
-		return r, o.outage(ctx, r, terminal)
+		result, err := o.outage(ctx, terminal)
+		return r, add(ctx, r, result, err)
 	case scenario.Actors:
-		return r, o.actors(ctx, r, terminal)
+		result, err := inside.Run(ctx, o.plan, o.profile, o.progress(terminal, "this process"))
+		return r, add(ctx, r, result, err)
 	}
 	var pins host.Pins
 	if o.pin {
 		var err error
 		if pins, err = host.Pin(); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	for _, at := range o.turns(&pins) {
 		result, err := o.on(ctx, at, terminal)
-		if result != nil {
-			r.Results = append(r.Results, result)
-		}
-		if err != nil {
+		if err := add(ctx, r, result, err); err != nil {
 			return r, err
 		}
 	}
@@ -150,8 +149,21 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 	return r, nil
 }
 
+// add puts a result into the report, with the error that ended it early, which it returns.
+func add(ctx context.Context, r *report.Report, result *report.Result, err error) error {
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted") // whatever came of that
+	}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	r.Results = append(r.Results, result)
+	return err
+}
+
 // turn is one run of the scenario.
 type turn struct {
+	name  string // of what it runs on
 	plan  plan.Plan
 	start func(context.Context) (*host.Target, error)
 }
@@ -160,7 +172,7 @@ type turn struct {
 func (o *options) turns(pins *host.Pins) []turn {
 	var list []turn
 	if o.relay || o.onlyRelay {
-		list = append(list, turn{o.plan, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) }})
+		list = append(list, turn{"relay", o.plan, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) }})
 	}
 	switch {
 	case o.onlyRelay:
@@ -168,21 +180,21 @@ func (o *options) turns(pins *host.Pins) []turn {
 		for _, n := range o.plan.Instances {
 			p, router := o.plan, o.router
 			p.Chats, p.Rate, router.Instances, router.Redis = p.Chats*n, p.Rate*float64(n), n, "start"
-			list = append(list, turn{p, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, router) }})
+			list = append(list, turn{fmt.Sprintf("%d routers", n), p, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, router) }})
 		}
 	case o.url != "":
-		list = append(list, turn{o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
+		list = append(list, turn{"server", o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
 	default:
-		list = append(list, turn{o.plan, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) }})
+		list = append(list, turn{"router", o.plan, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) }})
 	}
 	return list
 }
 
-// on plays the scenario on one server.
+// on plays the scenario on one server. There is a result in any case.
 func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.Result, error) {
 	target, err := at.start(ctx)
 	if err != nil {
-		return nil, err
+		return &report.Result{Target: at.name, Plan: at.plan}, err
 	}
 	defer target.Stop()
 	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
@@ -190,23 +202,14 @@ func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.
 	})
 }
 
-// outage plays the faults on two routers.
-func (o *options) outage(ctx context.Context, r *report.Report, terminal io.Writer) error {
+// outage plays the faults on two routers. There is a result in any case.
+func (o *options) outage(ctx context.Context, terminal io.Writer) (*report.Result, error) {
 	cluster, err := host.Routers(ctx, o.router)
 	if err != nil {
-		return err
+		return &report.Result{Target: "two routers", Plan: o.plan}, err
 	}
 	defer cluster.Stop()
-	result, err := outage.Run(ctx, o.plan, cluster, o.progress(terminal, "two routers"))
-	r.Results = append(r.Results, result)
-	return err
-}
-
-// actors loads the actors in this process.
-func (o *options) actors(ctx context.Context, r *report.Report, terminal io.Writer) error {
-	result, err := inside.Run(ctx, o.plan, o.profile, o.progress(terminal, "this process"))
-	r.Results = append(r.Results, result)
-	return err
+	return outage.Run(ctx, o.plan, cluster, o.progress(terminal, "two routers"))
 }
 
 // progress is shown on a terminal only.

@@ -197,7 +197,8 @@ func TestAnInterruptEndsIt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, problems bytes.Buffer
-	if status := run(ctx, append([]string{"chat"}, small...), &out, &problems); status != exitUnable {
+	status := run(ctx, append([]string{"chat"}, small...), &out, &problems)
+	if status != exitUnable || !strings.Contains(out.String(), "not finished: interrupted") || strings.Contains(out.String(), "ok") {
 		t.Errorf("exit status %d\n%s", status, &out)
 	}
 }

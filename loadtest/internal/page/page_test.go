@@ -67,6 +67,15 @@ func TestAFailureStandsInThePage(t *testing.T) {
 	}
 }
 
+func TestWhatWasNotFinishedIsNotGreen(t *testing.T) {
+	r := sample()
+	r.Results[0].Error = "interrupted"
+	var got bytes.Buffer
+	if err := Write(&got, r, false); err != nil || !strings.Contains(got.String(), "FAILED: not finished: interrupted") || strings.Contains(got.String(), "Everything that was sent") {
+		t.Errorf("%v\n%s", err, &got)
+	}
+}
+
 func TestAnAxisEndsAtARoundNumber(t *testing.T) {
 	for _, tt := range []struct{ highest, step, end float64 }{{0, 1, 1}, {1, 0.5, 1}, {3.9, 1, 4}, {41, 20, 60}, {100, 50, 100}, {1e6, 5e5, 1e6}} {
 		if s := newScale(tt.highest, 0, 1); math.Abs(s.step-tt.step) > 1e-9 || math.Abs(s.end-tt.end) > 1e-9 {

@@ -35,6 +35,7 @@ type Machine struct {
 
 // Result of one scenario on one server. What could not be measured is absent.
 type Result struct {
+	Error     string    `json:"error,omitempty"` // why it was not finished; the rest is as far as it came
 	Target    string    `json:"target"`
 	Plan      plan.Plan `json:"plan"`
 	Processes int       `json:"processes"`         // of sockets, 0 = they lived in the command's own
@@ -167,7 +168,11 @@ func Summarize(h *hdrhistogram.Histogram) *Latency {
 // Problems names all that must not be, in words for a person. With tolerant, messages that the server refused with
 // an error are none.
 func (r *Result) Problems(tolerant bool) []string {
-	found := r.Verdict.Violations()
+	var found []string
+	if r.Error != "" {
+		found = append(found, "not finished: "+r.Error)
+	}
+	found = append(found, r.Verdict.Violations()...)
 	if r.Unacked > 0 {
 		found = append(found, fmt.Sprintf("%d messages without an ack", r.Unacked))
 	}

@@ -26,7 +26,7 @@ func latency(scale float64) *Latency {
 // full has every field set, so that the golden file shows all of the schema.
 func full(target string, scale float64) *Result {
 	return &Result{
-		Target: target, Processes: 2, Servers: 1, ReadyMs: 120, APIMs: latency(20), LoadCPU: 3.5, RSSBytes: 30 << 20,
+		Error: "interrupted", Target: target, Processes: 2, Servers: 1, ReadyMs: 120, APIMs: latency(20), LoadCPU: 3.5, RSSBytes: 30 << 20,
 		Plan: plan.Plan{
 			Scenario: "chat", Chats: 500, Sockets: 2, Senders: 2, Typing: true, Size: 100, V1: true, Rate: 500, Window: 1,
 			Warmup: time.Second, Duration: 2 * time.Second, Patience: 3 * time.Second, Steps: []int{500, 1000}, Settle: 1, Hold: 2,
@@ -197,11 +197,22 @@ func TestSlope(t *testing.T) {
 func TestProblems(t *testing.T) {
 	r := full("router", 1)
 	strict, tolerant := r.Problems(false), r.Problems(true)
-	if len(strict) != 13 || len(tolerant) != 12 {
+	if len(strict) != 14 || len(tolerant) != 13 || strict[0] != "not finished: interrupted" {
 		t.Errorf("strict %q\ntolerant %q", strict, tolerant)
 	}
 	if got := (&Result{}).Problems(false); len(got) != 0 {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestWhatWasNotFinishedIsNotOK(t *testing.T) {
+	r := &Report{Results: []*Result{{Error: "interrupted", Target: "router", Plan: plan.Plan{Scenario: "chat"}}}}
+	var b bytes.Buffer
+	if err := r.Write(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	if want := "\nchat on router\n  FAILED  not finished: interrupted\n"; b.String() != want {
+		t.Errorf("%s", &b)
 	}
 }
 

@@ -35,7 +35,7 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	if r.Actors != nil {
 		r.Actors.write(line)
 	}
-	if o := r.Opening; o.Sockets > 0 || r.Actors == nil {
+	if o := r.Opening; o.Sockets > 0 || r.Actors == nil && r.Error == "" {
 		line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, seconds(", server CPU ", o.CPUSeconds))
 		o.ConnectMs.line(line, "connect")
 	}
@@ -58,8 +58,9 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	if r.Processes > 0 {
 		line("generator", "%d processes, %.2f s CPU in all", r.Processes, r.LoadCPU)
 	}
-	v := r.Verdict
-	line("checked", "%s sent, %s of %s deliveries, %d refused", humanize.Comma(v.Sent), humanize.Comma(v.Received), humanize.Comma(v.Expected), v.Refused)
+	if v := r.Verdict; v.Sent > 0 || r.Error == "" { // else there was no time to check
+		line("checked", "%s sent, %s of %s deliveries, %d refused", humanize.Comma(v.Sent), humanize.Comma(v.Received), humanize.Comma(v.Expected), v.Refused)
+	}
 	problems := r.Problems(tolerant)
 	if len(problems) == 0 {
 		line("verdict", "ok")
