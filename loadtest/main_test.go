@@ -216,11 +216,12 @@ func TestHelpNamesEveryScenario(t *testing.T) {
 }
 
 func TestTheReportKeepsNoSecret(t *testing.T) {
-	o, err := parse([]string{"chat", "-url", "ws://127.0.0.1:1/?token=hidden1", "-jwt-secret", "hidden2", "-redis", "redis://:hidden3@h", "-env", "X=hidden4"}, &bytes.Buffer{})
+	o, err := parse([]string{"chat", "-url", "ws://hidden5:hidden6@127.0.0.1:1/?token=hidden1", "-jwt-secret", "hidden2", "-redis", "redis://:hidden3@h",
+		"-env", "X=hidden4", "-metrics", "https://hidden7:hidden8@127.0.0.1/metrics?token=hidden9"}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(o.command, " "); strings.Contains(text, "hidden") || !strings.Contains(text, "-url=ws://127.0.0.1:1/") {
+	if text := strings.Join(o.command, " "); strings.Contains(text, "hidden") || !strings.HasSuffix(text, " -url=ws://127.0.0.1:1/") || !strings.Contains(text, "-metrics=https://127.0.0.1/metrics ") {
 		t.Errorf("command %q", text)
 	}
 }

@@ -187,9 +187,8 @@ func withoutSecrets(f *flag.FlagSet) []string {
 		switch g.Name {
 		case "jwt-secret", "env", "redis":
 			list = append(list, "-"+g.Name+"=…")
-		case "url", "metrics": // a token might stand in it
-			value, _, _ := strings.Cut(g.Value.String(), "?")
-			list = append(list, "-"+g.Name+"="+value)
+		case "url", "metrics":
+			list = append(list, "-"+g.Name+"="+host.WithoutSecrets(g.Value.String()))
 		default:
 			list = append(list, "-"+g.Name+"="+g.Value.String())
 		}

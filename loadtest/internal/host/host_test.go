@@ -38,6 +38,28 @@ func TestMetricsOfAServer(t *testing.T) {
 	}
 }
 
+func TestAURLIsShownWithoutSecrets(t *testing.T) {
+	for raw, want := range map[string]string{
+		"wss://chat.example.com/ws":                      "wss://chat.example.com/ws",
+		"https://user:hidden@host:9091/metrics?t=hidden": "https://host:9091/metrics",
+		"ws://hidden@127.0.0.1:1?token=hidden#hidden":    "ws://127.0.0.1:1",
+		"user:hidden@host":                               "…",
+		"https://user:hidden%@host":                      "…",
+		"":                                               "",
+	} {
+		if got := WithoutSecrets(raw); got != want {
+			t.Errorf("%s: %s", raw, got)
+		}
+	}
+}
+
+func TestAnErrorOfMetricsShowsNoPassword(t *testing.T) {
+	_, err := scrape("http://user:hidden@127.0.0.1:1/metrics?t=hidden")(t.Context())
+	if err == nil || strings.Contains(err.Error(), "hidden") || strings.Contains(err.Error(), "user") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRemote(t *testing.T) {
 	for _, bad := range [][2]string{{"http://x", "s"}, {"ws://", "s"}, {"ws://x", ""}, {"::", "s"}} {
 		if _, err := Remote(bad[0], bad[1], ""); err == nil {

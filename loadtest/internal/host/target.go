@@ -64,7 +64,7 @@ func (t *Target) onStop(f func()) { t.stops = append(t.stops, f) }
 func Remote(server, secret, metrics string) (*Target, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Host == "" {
-		return nil, fmt.Errorf("%q is no ws:// or wss:// URL", server)
+		return nil, fmt.Errorf("%q is no ws:// or wss:// URL", WithoutSecrets(server))
 	}
 	if secret == "" {
 		return nil, fmt.Errorf("a server of its own needs its JWT secret to sign tokens with")
@@ -74,6 +74,15 @@ func Remote(server, secret, metrics string) (*Target, error) {
 		t.meter = scrape(metrics)
 	}
 	return t, nil
+}
+
+// WithoutSecrets is a URL without its user and its query, either of which may hold a password or a token.
+func WithoutSecrets(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Opaque != "" {
+		return "…"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 func loopback(host string) bool {

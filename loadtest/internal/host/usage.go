@@ -3,9 +3,11 @@ package host
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -27,14 +29,17 @@ type Meter func(context.Context) (Usage, error)
 func Self() Meter { return process(os.Getpid()) }
 
 // scrape reads the two figures that every Prometheus process collector exports.
-func scrape(url string) Meter {
+func scrape(address string) Meter {
 	client := &http.Client{Timeout: 5 * time.Second}
 	return func(ctx context.Context) (Usage, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return Usage{}, err
 		}
 		answer, err := client.Do(request)
+		if whole := (*url.Error)(nil); errors.As(err, &whole) {
+			err = whole.Err // without the URL, which may hold a password
+		}
 		if err != nil {
 			return Usage{}, fmt.Errorf("reading the server's metrics: %w", err)
 		}
