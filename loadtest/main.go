@@ -42,9 +42,19 @@ func main() {
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Exit(play(role, os.Args[len(os.Args)-1]))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// untilSignal ends at the first signal that asks for it, in peace; the second one ends the process at once. A hangup that
+// nohup ignores stays ignored.
+func untilSignal() context.Context {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, stop)
+	return ctx
 }
 
 // play runs one of the roles until its input ends, which is when the parent has gone.

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"eclipse/loadtest/internal/report"
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleVariable); role {
 	case "":
 	case "command": // the command itself, where it changes its own process
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
 	default:
 		os.Exit(play(role, os.Args[len(os.Args)-1]))
 	}
@@ -200,6 +202,38 @@ func TestAnInterruptEndsIt(t *testing.T) {
 	status := run(ctx, append([]string{"chat"}, small...), &out, &problems)
 	if status != exitUnable || !strings.Contains(out.String(), "not finished: interrupted") || strings.Contains(out.String(), "ok") {
 		t.Errorf("exit status %d\n%s", status, &out)
+	}
+}
+
+// A server that answers nothing keeps the command busy opening until the signal comes.
+func TestASignalEndsIt(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			server, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			cmd := as("command")()
+			cmd.Args = append(cmd.Args, "chat", "-chats", "1", "-url", "ws://"+server.Addr().String(), "-jwt-secret", "s")
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := server.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // its exit status tells
+			if status := cmd.ProcessState.ExitCode(); status != exitUnable || !strings.Contains(out.String(), "not finished: interrupted") {
+				t.Errorf("exit status %d\n%s", status, &out)
+			}
+		})
 	}
 }
 

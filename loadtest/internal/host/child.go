@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -25,17 +26,25 @@ func start(name string, cmd *exec.Cmd, pins *Pins) (*child, error) {
 	if cmd.Stdout == nil {
 		cmd.Stdout = c.output
 	}
+	dieWithUs(cmd)
 	run := cmd.Start
 	if pins != nil {
 		run = func() error { return pins.onServer(cmd.Start) }
 	}
-	if err := run(); err != nil {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the process must not outlive its thread, so this one stays as long as it does
+		defer runtime.UnlockOSThread()
+		err := run()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait() // how it ended matters only where it should not have, and there its output tells
+			close(c.ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	go func() {
-		_ = cmd.Wait() // how it ended matters only where it should not have, and there its output tells
-		close(c.ended)
-	}()
 	return c, nil
 }
 

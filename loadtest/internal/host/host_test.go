@@ -1,9 +1,11 @@
 package host
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,7 +19,53 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(parentVariable) != "" {
+		parent()
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// parentVariable makes this test binary a process that starts one and says so.
+const parentVariable = "ECLIPSE_HOST_TEST_PARENT"
+
+func parent() {
+	cmd := exec.Command("sh", "-c", "echo started; exec sleep 600")
+	cmd.Stdout = os.Stdout
+	if _, err := start("the child", cmd, nil); err != nil {
+		panic(err)
+	}
+	select {}
+}
+
+func TestWhatWeStartEndsWithUs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs a kernel that tells a process that its parent is gone")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), parentVariable+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	lines := bufio.NewReader(out)
+	if line, err := lines.ReadString('\n'); line != "started\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	defer context.AfterFunc(ctx, func() { _ = out.Close() })()
+	if _, err := io.ReadAll(lines); err != nil { // both hold the other end
+		t.Errorf("the child is still there: %v", err)
+	}
+}
 
 func TestMetricsOfAServer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -34,10 +34,10 @@ const handshakeTimeout = 30 * time.Second
 
 // Dial connects to a ws:// or wss:// URL. Errors carry no query, since tokens travel there.
 func Dial(ctx context.Context, to *url.URL, o Options) (*Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	timed, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	d := net.Dialer{LocalAddr: o.Local, KeepAlive: -1}
-	conn, err := d.DialContext(ctx, "tcp", hostPort(to))
+	conn, err := d.DialContext(timed, "tcp", hostPort(to))
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,9 @@ func Dial(ctx context.Context, to *url.URL, o Options) (*Conn, error) {
 	} else if s, ok := conn.(syscall.Conn); ok && !o.Alert {
 		c.raw, _ = s.SyscallConn() // without it Read uses conn
 	}
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline) // fails only on a closed conn, and then so does the handshake
+	deadline, _ := timed.Deadline()
+	_ = conn.SetDeadline(deadline)                                                   // fails only on a closed conn, and then so does the handshake
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })() // a server may never answer
 	if err := c.upgrade(to, o.Protocols); err != nil {
 		_ = conn.Close()
 		return nil, err
