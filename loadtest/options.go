@@ -57,7 +57,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, fmt.Errorf("what is %q? The scenario comes first, then the flags", f.Arg(0))
 	}
 	o.command = append([]string{name}, withoutSecrets(f)...)
-	err := meaning(o.scenario, f)
+	err := o.meaning(f)
 	if o.scenario.Kind == scenario.Outage {
 		err = errors.Join(err, outage.Check(o.plan))
 	}
@@ -79,8 +79,8 @@ func (o *options) planFlags(f *flag.FlagSet) {
 	f.DurationVar(&p.Warmup, "warmup", p.Warmup, "sending before it counts")
 	f.DurationVar(&p.Duration, "duration", p.Duration, "sending that counts; outage: of a phase, restarts take a third")
 	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
-	f.DurationVar(&p.Settle, "settle", p.Settle, "quiet time before memory is read")
-	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken; day, chat, routing, fanout: before memory is read, once before and once after the traffic")
+	f.DurationVar(&p.Settle, "settle", p.Settle, "idle: quiet time before memory is read")
+	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken; day, chat, routing, fanout, scale: before memory is read, once before and once after the traffic")
 	f.Func("steps", "idle: `sockets` open at each step, such as 5000,10000,15000 (default thirds of all)", numbers(&p.Steps))
 	f.Func("instances", "scale: `routers` of each turn (default 1,2,4,8)", numbers(&p.Instances))
 	f.Float64Var(&p.Share, "share", p.Share, "of the sockets that drop and come back, 0 to 1")

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -67,9 +68,9 @@ func Remote(server, secret, metrics string) (*Target, error) {
 		return nil, fmt.Errorf("%q is no ws:// or wss:// URL", WithoutSecrets(server))
 	}
 	if secret == "" {
-		return nil, fmt.Errorf("a server of its own needs its JWT secret to sign tokens with")
+		return nil, errors.New("give -jwt-secret: the JWT_SECRET of the server of -url, to sign tokens with")
 	}
-	t := &Target{Name: u.Host, URLs: []string{server}, Secret: secret, Local: loopback(u.Hostname())}
+	t := &Target{Name: u.Host, URLs: []string{server}, Secret: secret, Local: Loopback(u.Hostname())}
 	if metrics != "" {
 		t.meter = scrape(metrics)
 	}
@@ -85,7 +86,8 @@ func WithoutSecrets(raw string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-func loopback(host string) bool {
+// Loopback tells whether a host is this machine by its name.
+func Loopback(host string) bool {
 	return host == "localhost" || strings.HasPrefix(host, "127.")
 }
 
