@@ -208,7 +208,7 @@ func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.
 	}
 	defer target.Stop()
 	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
-		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Command: as("sockets"), Progress: o.progress(terminal, target.Name),
+		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Command: as("sockets"), Progress: o.progress(terminal, target.Name),
 	})
 }
 

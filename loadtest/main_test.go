@@ -83,7 +83,7 @@ func TestEachScenarioOnTheRelay(t *testing.T) {
 			if result.Opening.Sockets != tt.sockets || v.Sent < tt.sent || v.Received != tt.perSent*v.Sent || result.Processes != tt.processes {
 				t.Errorf("%d sockets, %d processes, verdict %+v", result.Opening.Sockets, result.Processes, v)
 			}
-			if tr := result.Traffic; tr != nil && (tr.Sent == 0 || tr.Delivered == 0 || tr.LatencyMs == nil || tr.LagMs == nil) {
+			if tr := result.Traffic; tr != nil && (tr.Sent == 0 || tr.Delivered == 0 || tr.LatencyMs == nil || tr.LagMs == nil || tr.Occupied <= 0) {
 				t.Errorf("traffic %+v", tr)
 			}
 			if result.Plan.Scenario == "idle" && (result.Idle == nil || len(result.Idle.Steps) < 2) {

@@ -90,8 +90,11 @@ type Traffic struct {
 	RedisUsPerMessage       *float64           `json:"redisCpuUsPerMessage,omitempty"`    // of Redis, per message sent
 	RedisCommandsPerMessage *float64           `json:"redisCommandsPerMessage,omitempty"` // all calls, those inside of scripts too
 	RedisCommands           map[string]float64 `json:"redisCommands,omitempty"`           // calls per message sent, by command
-	LoadUsPerDelivery       float64            `json:"loadCpuUsPerDelivery"`              // of this generator
-	LoadBusy                float64            `json:"loadBusy"`                          // processors that this generator kept busy
+	LoadUsPerDelivery       float64            `json:"loadCpuUsPerDelivery"`              // of the processes of sockets
+	LoadBusy                float64            `json:"loadBusy"`                          // processors that they kept busy
+	ControlCPUSeconds       *float64           `json:"controlCpuSeconds,omitempty"`       // of the command's own process: API double and control
+	ControlUsPerMessage     *float64           `json:"controlCpuUsPerMessage,omitempty"`  // the same, per message sent
+	Occupied                float64            `json:"occupied"`                          // share of the load's processors that was in use by all that is known, 0 to 1
 	RSSBytes                int64              `json:"rssBytes,omitempty"`                // of the server at the end of the stretch
 }
 

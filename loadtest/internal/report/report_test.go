@@ -37,7 +37,7 @@ func full(target string, scale float64) *Result {
 			Seconds: 2, Sent: 1000, Delivered: 2000, Stored: 990, Accepted: 10, SentPerSecond: 500, DeliveredPerSecond: 1000,
 			LatencyMs: latency(scale), AckMs: latency(scale), LagMs: latency(0.1), CPUSeconds: ptr(0.2 * scale),
 			CPUUsPerMessage: ptr(200 * scale), CPUUsPerDelivery: ptr(100 * scale), RedisUsPerMessage: ptr(30),
-			LoadUsPerDelivery: 8, LoadBusy: 0.25, RSSBytes: 40 << 20,
+			LoadUsPerDelivery: 8, LoadBusy: 0.25, RSSBytes: 40 << 20, ControlCPUSeconds: ptr(0.06), ControlUsPerMessage: ptr(60), Occupied: 0.95,
 			RedisCommandsPerMessage: ptr(2.5), RedisCommands: map[string]float64{"publish": 1, "evalsha": 1, "ping": 0.5},
 		},
 		Idle: &Idle{

@@ -70,6 +70,9 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	}
 }
 
+// nearlyFull is the share of its processors from which on the load itself is what is measured.
+const nearlyFull = 0.9
+
 type lineFunc func(name, format string, args ...any)
 
 func (t *Traffic) write(line lineFunc, p plan.Plan) {
@@ -99,7 +102,13 @@ func (t *Traffic) write(line lineFunc, p plan.Plan) {
 	if t.RedisCommandsPerMessage != nil {
 		line("redis commands", "%.2f per message, those inside of scripts too: %s", *t.RedisCommandsPerMessage, t.commands())
 	}
-	line("own cost", "%.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
+	line("own cost", "sockets: %.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
+	if t.ControlUsPerMessage != nil {
+		line("", "API double and control: %.1f µs CPU per message, %.0f%% of a processor", *t.ControlUsPerMessage, 100**t.ControlCPUSeconds/t.Seconds)
+	}
+	if t.Occupied >= nearlyFull {
+		line("CAREFUL", "the load's own processors were %.0f%% busy: the load, and not the server alone, is what was measured", 100*t.Occupied)
+	}
 }
 
 func (r *Reconnect) write(line lineFunc, t *Traffic) {

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"eclipse/loadtest/internal/host"
@@ -69,11 +70,12 @@ func (s *Stage) Measure(ctx context.Context, t Stretch) error {
 	if s.target.API != nil {
 		s.target.API.Took() // forget the warm-up
 	}
-	cpu, start, calls := s.cpu, time.Now(), s.target.Commands(ctx)
+	calls := s.target.Commands(ctx)
+	cpu, control, start := s.cpu, s.control(ctx), time.Now()
 	if err := s.talk(ctx, t, true); err != nil {
 		return err
 	}
-	took := time.Since(start)
+	took, since := time.Since(start), s.control(ctx)
 	after, err := s.usage(ctx)
 	if err != nil {
 		return err
@@ -81,6 +83,8 @@ func (s *Stage) Measure(ctx context.Context, t Stretch) error {
 	s.result.Traffic = &report.Traffic{Seconds: took.Seconds()}
 	s.log.fill(s.result.Traffic)
 	s.charge(s.result.Traffic, before, after, s.cpu-cpu)
+	s.chargeControl(s.result.Traffic, control, since)
+	s.result.Traffic.Occupied = s.occupied(s.result.Traffic, before, after)
 	s.result.Traffic.Commands(calls, s.target.Commands(ctx))
 	return nil
 }
@@ -92,11 +96,10 @@ func (s *Stage) charge(t *report.Traffic, before, after *host.Usage, load time.D
 	if t.Delivered > 0 {
 		t.LoadUsPerDelivery = 1e6 * load.Seconds() / float64(t.Delivered)
 	}
-	if after == nil {
-		return
+	if after != nil {
+		t.RSSBytes = after.RSS
 	}
-	t.RSSBytes = after.RSS
-	if t.CPUSeconds = spent(before, after); t.Sent == 0 || t.Delivered == 0 {
+	if t.CPUSeconds = spent(before, after); t.CPUSeconds == nil || t.Sent == 0 || t.Delivered == 0 {
 		return
 	}
 	t.CPUUsPerMessage = each(*t.CPUSeconds, t.Sent)
@@ -104,6 +107,29 @@ func (s *Stage) charge(t *report.Traffic, before, after *host.Usage, load time.D
 	if after.Redis > 0 {
 		t.RedisUsPerMessage = each((after.Redis - before.Redis).Seconds(), t.Sent)
 	}
+}
+
+// chargeControl is for this process, in which the API double runs.
+func (s *Stage) chargeControl(t *report.Traffic, before, after *host.Usage) {
+	if t.ControlCPUSeconds = spent(before, after); t.ControlCPUSeconds != nil && t.Sent > 0 {
+		t.ControlUsPerMessage = each(*t.ControlCPUSeconds, t.Sent)
+	}
+}
+
+// occupied is the share of the load's processors that all that we know of on them took: sockets, this process, a Redis that
+// we started, and the server unless it has processors of its own.
+func (s *Stage) occupied(t *report.Traffic, before, after *host.Usage) float64 {
+	used := t.LoadBusy * t.Seconds
+	if t.ControlCPUSeconds != nil {
+		used += *t.ControlCPUSeconds
+	}
+	if before != nil && after != nil {
+		used += (after.Redis - before.Redis).Seconds()
+		if s.target.Local && !s.opts.Apart {
+			used += *t.CPUSeconds
+		}
+	}
+	return used / t.Seconds / float64(runtime.GOMAXPROCS(0)) // pinning leaves the load's to us
 }
 
 func each(seconds float64, n int64) *float64 {
