@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"eclipse/loadtest/internal/relay"
 	"eclipse/loadtest/internal/report"
 )
 
@@ -180,7 +185,7 @@ func TestWhatCannotBeRun(t *testing.T) {
 	for _, args := range [][]string{
 		{"dance"}, {"chat", "-rate", "-1"}, {"chat", "extra", "-rate", "1"}, {"chat", "-no-such-flag"}, {"chat", "-url", "http://x"},
 		{"chat", "-url", "ws://127.0.0.1:1"}, {"chat", "-only-relay", "-dialers", "0"}, {"storm", "-chats", "10000000"},
-		{"idle", "-only-relay", "-steps", "9,x"}, {"chat", "-router", "/does/not/exist"}, {"chat", "-env", "nothing"},
+		{"idle", "-only-relay", "-steps", "9,x"}, {"chat", "-router", "/does/not/exist"}, {"chat", "-env", "nothing"}, {"chat", "-url", "ws://x", "-jwt-secret", "s", "-metrics", "localhost:9091"},
 		{"outage", "-chats", "4"}, {"outage", "-relay"}, {"outage", "-sockets", "3"}, {"outage", "-rate", "1"}, {"outage", "-router", "/does/not/exist"},
 		{"scale", "-relay"}, {"scale", "-instances", "2,1"}, {"scale", "-redis", "start"}, {"actors", "-sockets", "3"}, {"actors", "-pin"},
 		{"reconnect", "-only-relay"}, {"reconnect", "-rate", "0"}, {"day", "-relay"}, {"day", "-busy", "2000"}, {"chat", "-instances", "2"},
@@ -196,6 +201,32 @@ func TestASocketThatDoesNotOpenIsABrokenPromise(t *testing.T) {
 	status, out, _ := load(t, "chat", "-url", "ws://127.0.0.1:1", "-jwt-secret", "secret", "-chats", "2")
 	if status != exitBroken || !strings.Contains(out, "socket not opened") {
 		t.Errorf("exit status %d\n%s", status, out)
+	}
+}
+
+// Metrics that are away for a moment cost their figures, and not the run.
+func TestMetricsThatFailAreANote(t *testing.T) {
+	server := httptest.NewServer(relay.New())
+	defer server.Close()
+	var reads atomic.Int64
+	metrics := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if reads.Add(1) > 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "process_cpu_seconds_total 1\nprocess_resident_memory_bytes 1e6")
+	}))
+	defer metrics.Close()
+	_, out, r := load(t, "chat", "-url", "ws"+strings.TrimPrefix(server.URL, "http"), "-jwt-secret", "s", "-metrics", metrics.URL, "-chats", "1",
+		"-v1=false", "-rate", "50", "-warmup", "100ms", "-duration", "200ms", "-patience", "100ms")
+	result := r.Results[0]
+	if result.Error != "" || result.RSSBytes != 1e6 || result.Traffic == nil || result.Traffic.CPUSeconds != nil || !strings.Contains(out, "could not be read") {
+		t.Errorf("%+v\n%s", result, out)
+	}
+	metrics.Close()
+	var problems bytes.Buffer
+	if status := run(t.Context(), []string{"chat", "-url", "ws://127.0.0.1:1", "-jwt-secret", "s", "-metrics", metrics.URL}, &problems, &problems); status != exitUnable {
+		t.Errorf("metrics that never answer: exit status %d\n%s", status, &problems)
 	}
 }
 
@@ -259,10 +290,11 @@ func TestTheReportKeepsNoSecret(t *testing.T) {
 		want string
 	}{
 		{
-			[]string{"chat", "-url", "ws://hidden:hidden@127.0.0.1:1/?token=hidden", "-jwt-secret", "hidden", "-metrics", "https://hidden:hidden@127.0.0.1/m?t=hidden"},
-			"chat -jwt-secret=… -metrics=https://127.0.0.1/m -url=ws://127.0.0.1:1/",
+			[]string{"chat", "-url", "ws://hidden:hidden@127.0.0.1:1/?token=hidden", "-jwt-secret", "hidden", "-metrics", "https://hidden:hidden@127.0.0.1/m?t=hidden", "-metrics", "http://b/m"},
+			"chat -jwt-secret=… -metrics=https://127.0.0.1/m -metrics=http://b/m -url=ws://127.0.0.1:1/",
 		},
 		{[]string{"chat", "-redis", "redis://:hidden@h", "-env", "X=hidden"}, "chat -env=… -redis=…"},
+		{[]string{"idle", "-steps", "4,8"}, "idle -steps=4,8"},
 	} {
 		o, err := parse(tt.args, &bytes.Buffer{})
 		if err != nil {

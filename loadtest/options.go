@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +22,10 @@ type options struct {
 	scenario scenario.Scenario
 	plan     plan.Plan
 
-	url, secret, metrics string
-	relay, onlyRelay     bool
-	router               host.RouterOptions
+	url, secret      string
+	metrics          []string
+	relay, onlyRelay bool
+	router           host.RouterOptions
 
 	procs, sources, dialers int
 	pin, tolerant           bool
@@ -56,7 +58,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("what is %q? The scenario comes first, then the flags", f.Arg(0))
 	}
-	o.command = append([]string{name}, withoutSecrets(f)...)
+	o.command = append([]string{name}, o.withoutSecrets(f)...)
 	err := o.meaning(f)
 	if o.scenario.Kind == scenario.Outage {
 		err = errors.Join(err, outage.Check(o.plan))
@@ -81,33 +83,48 @@ func (o *options) planFlags(f *flag.FlagSet) {
 	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
 	f.DurationVar(&p.Settle, "settle", p.Settle, "idle: quiet time before memory is read")
 	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken; day, chat, routing, fanout, scale: before memory is read, once before and once after the traffic")
-	f.Func("steps", "idle: `sockets` open at each step, such as 5000,10000,15000 (default thirds of all)", numbers(&p.Steps))
-	f.Func("instances", "scale: `routers` of each turn (default 1,2,4,8)", numbers(&p.Instances))
+	f.Var((*numbers)(&p.Steps), "steps", "idle: `sockets` open at each step, such as 5000,10000,15000; none = thirds of all")
+	f.Var((*numbers)(&p.Instances), "instances", "scale: `routers` of each turn")
 	f.Float64Var(&p.Share, "share", p.Share, "of the sockets that drop and come back, 0 to 1")
 	f.DurationVar(&p.Spread, "spread", p.Spread, "reconnect: over which the sockets drop (default: all at once)")
 	f.IntVar(&p.Busy, "busy", p.Busy, "day: busy chats, part of -chats")
 	f.Float64Var(&p.BusyRate, "busy-rate", p.BusyRate, "day: messages per second of all busy chats; -rate is of the quiet ones")
 }
 
-// numbers reads a list of whole numbers.
-func numbers(into *[]int) func(string) error {
-	return func(s string) error {
-		*into = nil
-		for _, text := range strings.Split(s, ",") {
-			n, err := strconv.Atoi(text)
-			if err != nil {
-				return errors.New("give whole numbers with commas between them")
-			}
-			*into = append(*into, n)
-		}
-		return nil
+// numbers is a flag of whole numbers.
+type numbers []int
+
+func (n *numbers) String() string {
+	var list []string
+	for _, x := range *n {
+		list = append(list, strconv.Itoa(x))
 	}
+	return strings.Join(list, ",")
+}
+
+// Set reads them; what was there before is gone.
+func (n *numbers) Set(s string) error {
+	*n = nil
+	for _, text := range strings.Split(s, ",") {
+		x, err := strconv.Atoi(text)
+		if err != nil {
+			return errors.New("give whole numbers with commas between them")
+		}
+		*n = append(*n, x)
+	}
+	return nil
 }
 
 func (o *options) targetFlags(f *flag.FlagSet) {
 	f.StringVar(&o.url, "url", "", "a `server` that runs already, ws:// or wss:// (default: start the router)")
 	f.StringVar(&o.secret, "jwt-secret", "", "signs the tokens for -url")
-	f.StringVar(&o.metrics, "metrics", "", "`URL` of the metrics of -url, for processor time and memory")
+	f.Func("metrics", "`URL` of the metrics of -url, for processor time and memory; once for each machine behind it", func(s string) error {
+		if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return errors.New("give an http:// or https:// URL, such as http://localhost:9091/metrics")
+		}
+		o.metrics = append(o.metrics, s)
+		return nil
+	})
 	f.BoolVar(&o.relay, "relay", false, "run on a bare relay first and print the ratio to it")
 	f.BoolVar(&o.onlyRelay, "only-relay", false, "run on the bare relay only")
 	f.StringVar(&o.router.Binary, "router", "", "`path` of a router to start instead of building one")
@@ -181,14 +198,18 @@ func (o *options) finish() error {
 }
 
 // withoutSecrets lists the flags that were given.
-func withoutSecrets(f *flag.FlagSet) []string {
+func (o *options) withoutSecrets(f *flag.FlagSet) []string {
 	var list []string
 	f.Visit(func(g *flag.Flag) {
 		switch g.Name {
 		case "jwt-secret", "env", "redis":
 			list = append(list, "-"+g.Name+"=…")
-		case "url", "metrics":
-			list = append(list, "-"+g.Name+"="+host.WithoutSecrets(g.Value.String()))
+		case "url":
+			list = append(list, "-url="+host.WithoutSecrets(o.url))
+		case "metrics":
+			for _, m := range o.metrics {
+				list = append(list, "-metrics="+host.WithoutSecrets(m))
+			}
 		default:
 			list = append(list, "-"+g.Name+"="+g.Value.String())
 		}

@@ -84,6 +84,13 @@ func TestMetricsOfAServer(t *testing.T) {
 	if _, err := scrape(s.URL + "/half")(t.Context()); err == nil {
 		t.Error("half of the figures must be an error")
 	}
+	both, err := Remote("wss://chat.example.com", "s", []string{s.URL + "/metrics", s.URL + "/metrics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := both.Usage(t.Context()); err != nil || u.CPU != 25*time.Second || u.RSS != 80<<20 {
+		t.Errorf("of two machines: %+v, %v", u, err)
+	}
 }
 
 func TestAURLIsShownWithoutSecrets(t *testing.T) {
@@ -110,18 +117,18 @@ func TestAnErrorOfMetricsShowsNoPassword(t *testing.T) {
 
 func TestRemote(t *testing.T) {
 	for _, bad := range [][2]string{{"http://x", "s"}, {"ws://", "s"}, {"ws://x", ""}, {"::", "s"}} {
-		if _, err := Remote(bad[0], bad[1], ""); err == nil {
+		if _, err := Remote(bad[0], bad[1], nil); err == nil {
 			t.Errorf("Remote(%q) was taken", bad)
 		}
 	}
-	far, err := Remote("wss://chat.example.com/ws", "s", "")
+	far, err := Remote("wss://chat.example.com/ws", "s", nil)
 	if err != nil || far.Local || far.Name != "chat.example.com" {
 		t.Errorf("%+v, %v", far, err)
 	}
 	if _, err := far.Usage(t.Context()); !errors.Is(err, ErrUnknown) {
 		t.Errorf("Usage: %v", err)
 	}
-	if near, err := Remote("ws://127.0.0.1:8080", "s", ""); err != nil || !near.Local {
+	if near, err := Remote("ws://127.0.0.1:8080", "s", nil); err != nil || !near.Local {
 		t.Errorf("%+v, %v", near, err)
 	}
 }

@@ -61,8 +61,8 @@ func (t *Target) Stop() {
 
 func (t *Target) onStop(f func()) { t.stops = append(t.stops, f) }
 
-// Remote is a server that runs already. metrics is the URL of its metrics, "" = unknown.
-func Remote(server, secret, metrics string) (*Target, error) {
+// Remote is a server that runs already. metrics are the URLs of the metrics of each of its machines, none = unknown.
+func Remote(server, secret string, metrics []string) (*Target, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Host == "" {
 		return nil, fmt.Errorf("%q is no ws:// or wss:// URL", WithoutSecrets(server))
@@ -71,8 +71,12 @@ func Remote(server, secret, metrics string) (*Target, error) {
 		return nil, errors.New("give -jwt-secret: the JWT_SECRET of the server of -url, to sign tokens with")
 	}
 	t := &Target{Name: u.Host, URLs: []string{server}, Secret: secret, Local: Loopback(u.Hostname())}
-	if metrics != "" {
-		t.meter = scrape(metrics)
+	var meters []Meter
+	for _, m := range metrics {
+		meters = append(meters, scrape(m))
+	}
+	if len(meters) > 0 {
+		t.meter = sum(meters)
 	}
 	return t, nil
 }

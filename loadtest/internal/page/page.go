@@ -84,7 +84,12 @@ func charts(r *report.Result) []chart {
 			course("delivered", green, func(p, b report.Point) float64 { return rate(p.Delivered, p, b) }),
 		}},
 		{Title: "Processor", Unit: "% of one", Lines: []line{
-			course("server", blue, func(p, b report.Point) float64 { return 100 * p.CPU / max(p.Second-b.Second, 1e-3) }),
+			course("server", blue, func(p, b report.Point) float64 {
+				if p.RSSBytes == 0 || p.CPU == 0 && b.RSSBytes == 0 { // a reading failed
+					return gap
+				}
+				return 100 * p.CPU / max(p.Second-b.Second, 1e-3)
+			}),
 			course("Redis", red, func(p, b report.Point) float64 { return 100 * p.RedisCPU / max(p.Second-b.Second, 1e-3) }),
 		}},
 		{Title: "Resident memory of the server", Unit: "MiB", Lines: []line{

@@ -38,12 +38,12 @@ func (p *Progress) Stage(what string) {
 }
 
 // Point says how the last second went.
-func (p *Progress) Point(at Point, what string) {
+func (p *Progress) Point(at Point) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent += at.Sent
 	p.got += at.Delivered
-	p.say(fmt.Sprintf("%s: %s  %.0f s  sent %s  delivered %s (%s/s)  p99 %.1f ms  cpu %.0f%%  rss %s", p.title, what, at.Second,
+	p.say(fmt.Sprintf("%s: %s  %.0f s  sent %s  delivered %s (%s/s)  p99 %.1f ms  cpu %.0f%%  rss %s", p.title, at.Doing, at.Second,
 		humanize.Comma(p.sent), humanize.Comma(p.got), humanize.Comma(at.Delivered), at.P99Ms, 100*at.CPU, humanize.IBytes(uint64(at.RSSBytes))))
 }
 

@@ -59,7 +59,8 @@ type Result struct {
 	Closes  map[string]int64 `json:"closes,omitempty"`  // sockets that the server ended, by code
 	Refused map[string]int64 `json:"refused,omitempty"` // sockets that did not open, by reason
 
-	Series []Point `json:"series,omitempty"`
+	Notes  []string `json:"notes,omitempty"` // what is to be known about the figures
+	Series []Point  `json:"series,omitempty"`
 }
 
 // Opening of all sockets.
@@ -133,16 +134,17 @@ type Step struct {
 
 // Point is one second of a run.
 type Point struct {
-	Second    float64 `json:"second"` // since the scenario began
+	Second    float64 `json:"second"`           // since the scenario began
+	Opened    int64   `json:"opened,omitempty"` // sockets, those that came back too
 	Sent      int64   `json:"sent"`
 	Delivered int64   `json:"delivered"`
 	P50Ms     float64 `json:"p50Ms"` // 0 when nothing measured was delivered
 	P90Ms     float64 `json:"p90Ms"`
 	P99Ms     float64 `json:"p99Ms"`
-	CPU       float64 `json:"cpuSeconds"`                // of the server, in this second
+	CPU       float64 `json:"cpuSeconds"`                // of the server, in this second, 0 when unknown
 	RedisCPU  float64 `json:"redisCpuSeconds,omitempty"` // of a Redis that was started for it
-	RSSBytes  int64   `json:"rssBytes"`
-	Doing     string  `json:"doing"` // what the run was at
+	RSSBytes  int64   `json:"rssBytes"`                  // of the server, 0 when unknown
+	Doing     string  `json:"doing"`                     // what the run was at
 }
 
 // Latency is a distribution in milliseconds.

@@ -52,7 +52,7 @@ func full(target string, scale float64) *Result {
 		},
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
 		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
-		Series: []Point{{Second: 1, Sent: 500, Delivered: 1000, P50Ms: 1, P90Ms: 2, P99Ms: 4, CPU: 0.1, RedisCPU: 0.01, RSSBytes: 38 << 20, Doing: "measuring"}},
+		Notes: []string{"one reading failed"}, Series: []Point{{Second: 1, Opened: 10, Sent: 500, Delivered: 1000, P50Ms: 1, P90Ms: 2, P99Ms: 4, CPU: 0.1, RedisCPU: 0.01, RSSBytes: 38 << 20, Doing: "measuring"}},
 	}
 }
 
@@ -237,8 +237,8 @@ func TestProgress(t *testing.T) {
 	var b bytes.Buffer
 	p := NewProgress(&b, "chat on router")
 	p.Stage("opening")
-	p.Point(Point{Second: 3, Sent: 1000, Delivered: 2000}, "measuring")
-	p.Point(Point{Second: 4, Sent: 1000, Delivered: 2000}, "measuring")
+	p.Point(Point{Second: 3, Sent: 1000, Delivered: 2000, Doing: "measuring"})
+	p.Point(Point{Second: 4, Sent: 1000, Delivered: 2000, Doing: "measuring"})
 	p.Clear()
 	for _, want := range []string{"chat on router: opening", "sent 2,000", "delivered 4,000 (2,000/s)"} {
 		if !strings.Contains(b.String(), want) {
@@ -251,6 +251,6 @@ func TestProgress(t *testing.T) {
 	}
 	var silent Progress
 	silent.Stage("x")
-	silent.Point(Point{}, "x")
+	silent.Point(Point{})
 	silent.Clear()
 }

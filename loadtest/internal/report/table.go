@@ -61,6 +61,9 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 	if v := r.Verdict; v.Sent > 0 || r.Error == "" { // else there was no time to check
 		line("checked", "%s sent, %s of %s deliveries, %d refused", humanize.Comma(v.Sent), humanize.Comma(v.Received), humanize.Comma(v.Expected), v.Refused)
 	}
+	for _, note := range r.Notes {
+		line("note", "%s", note)
+	}
 	problems := r.Problems(tolerant)
 	if len(problems) == 0 {
 		line("verdict", "ok")
@@ -123,7 +126,7 @@ func (r *Reconnect) write(line lineFunc, t *Traffic) {
 }
 
 func (q *Quiet) write(line lineFunc) {
-	if q.BeforeBytes > 0 {
+	if q.BeforeBytes > 0 && q.AfterBytes > 0 {
 		line("quiet memory", "%s before the traffic, %s after it: × %.2f", size(q.BeforeBytes), size(q.AfterBytes), float64(q.AfterBytes)/float64(q.BeforeBytes))
 	}
 }

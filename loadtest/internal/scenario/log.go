@@ -1,9 +1,8 @@
 package scenario
 
 import (
-	"context"
+	"fmt"
 	"sync"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -11,34 +10,27 @@ import (
 	"eclipse/loadtest/internal/work"
 )
 
-// log gathers the ticks of all processes: sums of the measured stretch, and a point for each second.
+// log gathers the ticks of all processes: sums of the measured stretch, and the course of the whole.
 type log struct {
-	stg   *Stage
-	began time.Time
+	course *report.Course
 
 	mu      sync.Mutex
-	what    string    // is being done
 	sums    work.Tick // counts of measured ticks
 	latency *hdr      // of measured messages
 	ack     *hdr
 	lag     *hdr
 	connect *hdr
 	back    *hdr
-
-	second  report.Point // since the last point
-	recent  *hdr         // latencies since the last point
-	series  []report.Point
-	lastCPU float64
-
-	lastRedis float64
+	missed  int   // readings of what the server uses that failed twice
+	why     error // the last of them did
 }
 
 type hdr = hdrhistogram.Histogram
 
-func newLog(s *Stage) *log {
+func newLog(p *report.Progress) *log {
 	return &log{
-		stg: s, began: time.Now(), latency: work.NewHistogram(), ack: work.NewHistogram(), lag: work.NewHistogram(),
-		connect: work.NewHistogram(), back: work.NewHistogram(), recent: work.NewHistogram(),
+		course: report.NewCourse(p, work.NewHistogram()), latency: work.NewHistogram(), ack: work.NewHistogram(), lag: work.NewHistogram(),
+		connect: work.NewHistogram(), back: work.NewHistogram(),
 	}
 }
 
@@ -52,74 +44,48 @@ func (l *log) add(t *work.Tick) {
 		l.sums.Stored += t.Stored
 		l.sums.Accepted += t.Accepted
 	}
-	l.second.Sent += t.Sent
-	l.second.Delivered += t.Delivered
-	merge(l.latency, t.Latency)
-	merge(l.recent, t.Latency)
+	if h := merge(l.latency, t.Latency); h != nil {
+		l.course.Merge(h)
+	}
+	var opened int64
+	if h := merge(l.connect, t.Connect); h != nil {
+		opened = h.TotalCount()
+	}
+	l.course.Count(opened, t.Sent, t.Delivered)
 	merge(l.ack, t.Ack)
 	merge(l.lag, t.Lag)
-	merge(l.connect, t.Connect)
 	merge(l.back, t.Back)
 }
 
-// merge adds a histogram in its wire form. Our own processes write no other.
-func merge(into *hdr, packed []byte) {
+// merge adds a histogram in its wire form, which it returns, nil when it is empty. Our own processes write no other.
+func merge(into *hdr, packed []byte) *hdr {
 	if len(packed) == 0 {
-		return
+		return nil
 	}
-	if h, err := hdrhistogram.Decode(packed); err == nil {
-		into.Merge(h)
+	h, err := hdrhistogram.Decode(packed)
+	if err != nil {
+		return nil
 	}
+	into.Merge(h)
+	return h
 }
 
-// start makes a point of each second until stop is called.
-func (l *log) start(ctx context.Context) (stop func()) {
-	quit := make(chan struct{})
-	var done sync.WaitGroup
-	done.Go(func() {
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				l.point(ctx)
-			case <-quit:
-				return
-			}
-		}
-	})
-	return func() {
-		close(quit)
-		done.Wait()
-		l.stg.opts.Progress.Clear()
-	}
-}
-
-func (l *log) point(ctx context.Context) {
-	u, err := l.stg.usage(ctx)
+// miss notes that what the server uses could not be read.
+func (l *log) miss(why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.second
-	p.Doing = l.what
-	p.Second = time.Since(l.began).Seconds()
-	if err == nil && u != nil {
-		p.CPU, p.RedisCPU, p.RSSBytes = u.CPU.Seconds()-l.lastCPU, u.Redis.Seconds()-l.lastRedis, u.RSS
-		l.lastCPU, l.lastRedis = u.CPU.Seconds(), u.Redis.Seconds()
-	}
-	if lat := report.Summarize(l.recent); lat != nil {
-		p.P50Ms, p.P90Ms, p.P99Ms = lat.P50, lat.P90, lat.P99
-	}
-	l.series = append(l.series, p)
-	l.second = report.Point{}
-	l.recent.Reset()
-	l.stg.opts.Progress.Point(p, l.what)
+	l.missed++
+	l.why = why
 }
 
-func (l *log) stage(what string) {
+// notes say what is to be known about the figures.
+func (l *log) notes() []string {
 	l.mu.Lock()
-	l.what = what
-	l.mu.Unlock()
-	l.stg.opts.Progress.Stage(what)
+	defer l.mu.Unlock()
+	if l.missed == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("what the server uses could not be read %d times, and figures of those moments are missing; the last time: %v", l.missed, l.why)}
 }
 
 // fill writes the sums of the measured stretch.

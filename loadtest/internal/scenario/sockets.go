@@ -14,7 +14,7 @@ import (
 
 // Open opens the sockets of n more chats, spread evenly over the processes.
 func (s *Stage) Open(ctx context.Context, n int) error {
-	s.log.stage(fmt.Sprintf("opening %d sockets", n*s.Plan.Sockets))
+	s.log.course.Stage(fmt.Sprintf("opening %d sockets", n*s.Plan.Sockets))
 	before, err := s.usage(ctx)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (s *Stage) account(done []*work.Done, took time.Duration, cpu *float64) err
 
 // Weigh lets the server settle and reads its memory.
 func (s *Stage) Weigh(ctx context.Context) error {
-	s.log.stage("letting memory settle")
+	s.log.course.Stage("letting memory settle")
 	if err := pace.Wait(ctx, s.Plan.Settle); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (s *Stage) Weigh(ctx context.Context) error {
 
 // Hold does nothing for a while and says in the result what that cost the server.
 func (s *Stage) Hold(ctx context.Context) error {
-	s.log.stage("holding still")
+	s.log.course.Stage("holding still")
 	before, err := s.usage(ctx)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (s *Stage) quiet(ctx context.Context, note func(*report.Quiet, int64)) erro
 	if s.Plan.Hold == 0 {
 		return nil
 	}
-	s.log.stage("holding still")
+	s.log.course.Stage("holding still")
 	if err := pace.Wait(ctx, s.Plan.Hold); err != nil {
 		return err
 	}

@@ -43,21 +43,22 @@ type Stage struct {
 func Run(ctx context.Context, s Scenario, p plan.Plan, target *host.Target, o Options) (*report.Result, error) {
 	r := &report.Result{Target: target.Name, Plan: p, Processes: o.Processes, ReadyMs: ms(target.Ready), Servers: len(target.URLs)}
 	st := &Stage{Plan: p, target: target, run: rand.Uint64(), result: r, opts: o}
-	st.log = newLog(st)
-	if u, err := st.usage(ctx); err != nil {
+	st.log = newLog(o.Progress)
+	u, err := st.read(ctx) // that it never can be is told now
+	if err != nil {
 		return r, err
-	} else if u != nil {
-		r.RSSBytes, st.log.lastCPU, st.log.lastRedis = u.RSS, u.CPU.Seconds(), u.Redis.Seconds()
 	}
-	var err error
+	if u != nil {
+		r.RSSBytes = u.RSS
+	}
 	if st.crew, err = crew.Hire(ctx, o.Processes, o.Command, st.log.add); err != nil {
 		return r, err
 	}
 	defer st.crew.Dismiss()
-	stop := st.log.start(ctx)
+	stop := st.log.course.Follow(func() *host.Usage { u, _ := st.usage(ctx); return u }) // fails only with ctx
 	err = st.play(ctx, s)
 	stop()
-	r.Series = st.log.series
+	r.Series, r.Notes = st.log.course.Points(), st.log.notes()
 	r.LoadCPU = st.cpu.Seconds()
 	if target.API != nil {
 		r.APIMs = report.Summarize(target.API.Took())
@@ -74,7 +75,7 @@ func (s *Stage) play(ctx context.Context, sc Scenario) error {
 	if err != nil && !errors.Is(err, errNotOpened) {
 		return err
 	}
-	s.log.stage("closing")
+	s.log.course.Stage("closing")
 	done, err := s.do(ctx, same(work.Command{Do: work.Close}))
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ type Stretch struct {
 
 // Talk sends without measuring.
 func (s *Stage) Talk(ctx context.Context, t Stretch) error {
-	s.log.stage("talking")
+	s.log.course.Stage("talking")
 	return s.talk(ctx, t, false)
 }
 
@@ -62,7 +62,7 @@ func (s *Stage) bounced(b *work.Bounced) {
 
 // Measure sends for a while and says in the result how it went.
 func (s *Stage) Measure(ctx context.Context, t Stretch) error {
-	s.log.stage("measuring")
+	s.log.course.Stage("measuring")
 	before, err := s.usage(ctx)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func each(seconds float64, n int64) *float64 {
 
 // Drain waits for what is on its way.
 func (s *Stage) Drain(ctx context.Context) error {
-	s.log.stage("waiting for the last deliveries")
+	s.log.course.Stage("waiting for the last deliveries")
 	_, err := s.do(ctx, same(work.Command{Do: work.Drain, Timeout: s.Plan.Patience}))
 	if s.result.Traffic != nil {
 		s.log.latencies(s.result.Traffic)

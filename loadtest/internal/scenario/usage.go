@@ -8,13 +8,29 @@ import (
 	"eclipse/loadtest/internal/host"
 )
 
-// usage reads what the server has used; nil where it does not tell.
+// usage reads what the server has used; nil where it does not tell, or not now: that is noted, and no reason to end a run.
 func (s *Stage) usage(ctx context.Context) (*host.Usage, error) {
-	u, err := s.target.Usage(ctx)
-	if errors.Is(err, host.ErrUnknown) {
-		return nil, nil
+	u, err := s.read(ctx)
+	if err == nil || ctx.Err() != nil {
+		return u, ctx.Err()
 	}
-	return &u, err
+	s.log.miss(err)
+	return nil, nil
+}
+
+// read tries twice; nil where the server does not tell.
+func (s *Stage) read(ctx context.Context) (*host.Usage, error) {
+	u, err := s.target.Usage(ctx)
+	if err != nil && !errors.Is(err, host.ErrUnknown) {
+		u, err = s.target.Usage(ctx)
+	}
+	switch {
+	case errors.Is(err, host.ErrUnknown):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &u, nil
 }
 
 // control reads what this process has used; nil where that cannot be read.
