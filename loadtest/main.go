@@ -13,11 +13,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
 
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 
 	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/inside"
@@ -132,6 +134,11 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 		Version: report.Version, Started: time.Now().UTC().Truncate(time.Second), Command: o.command,
 		Machine: report.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Pins: o.pin},
 	}
+	stop, err := o.build(ctx, terminal)
+	defer stop()
+	if err != nil {
+		return r, err
+	}
 	switch o.scenario.Kind {
 	case scenario.Outage:
 		result, err := o.outage(ctx, terminal)
@@ -142,7 +149,6 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 	}
 	var pins host.Pins
 	if o.pin {
-		var err error
 		if pins, err = host.Pin(); err != nil {
 			return r, err
 		}
@@ -159,10 +165,43 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 	return r, nil
 }
 
+// build builds the router, once, where one is started and none was given. stop removes it.
+func (o *options) build(ctx context.Context, terminal io.Writer) (stop func(), err error) {
+	stop = func() {}
+	if !o.startsRouter() {
+		return stop, nil
+	}
+	if o.router.Binary != "" {
+		o.router.Binary, err = filepath.Abs(o.router.Binary) // it runs in a directory of its own
+		return stop, err
+	}
+	progress := o.progress(terminal, "router")
+	defer progress.Clear()
+	progress.Stage("building the router")
+	dir, err := os.MkdirTemp("", "eclipse-loadtest-")
+	if err != nil {
+		return stop, err
+	}
+	stop = func() { _ = os.RemoveAll(dir) }
+	o.router.Binary, err = host.Build(ctx, dir)
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return stop, err
+}
+
+// startsRouter tells whether a run has a router of its own.
+func (o *options) startsRouter() bool {
+	return o.scenario.Kind != scenario.Actors && !o.onlyRelay && o.url == ""
+}
+
+// errInterrupted ends what a signal ended.
+var errInterrupted = errors.New("interrupted")
+
 // add puts a result into the report, with the error that ended it early, which it returns.
 func add(ctx context.Context, r *report.Report, result *report.Result, err error) error {
 	if err != nil && ctx.Err() != nil {
-		err = errors.New("interrupted") // whatever came of that
+		err = errInterrupted // whatever came of that
 	}
 	if err != nil {
 		result.Error = err.Error()
@@ -193,7 +232,7 @@ func (o *options) turns(pins *host.Pins) []turn {
 			list = append(list, turn{fmt.Sprintf("%d routers", n), p, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, router) }})
 		}
 	case o.url != "":
-		list = append(list, turn{"server", o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
+		list = append(list, turn{host.WithoutSecrets(o.url), o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
 	default:
 		list = append(list, turn{"router", o.plan, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) }})
 	}
@@ -202,32 +241,47 @@ func (o *options) turns(pins *host.Pins) []turn {
 
 // on plays the scenario on one server. There is a result in any case.
 func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.Result, error) {
+	progress := o.progress(terminal, at.name)
+	defer progress.Clear()
+	progress.Stage("starting")
 	target, err := at.start(ctx)
 	if err != nil {
 		return &report.Result{Target: at.name, Plan: at.plan}, err
 	}
 	defer target.Stop()
 	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
-		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Command: as("sockets"), Progress: o.progress(terminal, target.Name),
+		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Command: as("sockets"), Progress: progress,
 	})
 }
 
 // outage plays the faults on two routers. There is a result in any case.
 func (o *options) outage(ctx context.Context, terminal io.Writer) (*report.Result, error) {
+	progress := o.progress(terminal, "two routers")
+	defer progress.Clear()
+	progress.Stage("starting")
 	cluster, err := host.Routers(ctx, o.router)
 	if err != nil {
 		return &report.Result{Target: "two routers", Plan: o.plan}, err
 	}
 	defer cluster.Stop()
-	return outage.Run(ctx, o.plan, cluster, o.progress(terminal, "two routers"))
+	return outage.Run(ctx, o.plan, cluster, progress)
 }
 
 // progress is shown on a terminal only.
 func (o *options) progress(terminal io.Writer, target string) *report.Progress {
 	if f, ok := terminal.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return report.NewProgress(f, o.scenario.Name+" on "+target)
+		return report.NewProgress(f, func() int { return columns(f) }, o.scenario.Name+" on "+target)
 	}
 	return &report.Progress{}
+}
+
+// columns is the width of a terminal, that of old when it does not tell.
+func columns(terminal *os.File) int {
+	width, _, err := term.GetSize(int(terminal.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
 }
 
 // save writes the files that were asked for.

@@ -21,7 +21,7 @@ type Cluster struct {
 	api       *fakeapi.Server
 }
 
-// Routers builds and starts them. Of the options the binary, the latency of the API and the settings count.
+// Routers starts them. Of the options the binary, the latency of the API and the settings count.
 func Routers(ctx context.Context, o RouterOptions) (*Cluster, error) {
 	c := &Cluster{Secret: secret()}
 	if err := c.start(ctx, o); err != nil {
@@ -34,12 +34,6 @@ func Routers(ctx context.Context, o RouterOptions) (*Cluster, error) {
 func (c *Cluster) start(ctx context.Context, o RouterOptions) (err error) {
 	if c.dir, err = scratchDir(); err != nil {
 		return err
-	}
-	binary := o.Binary
-	if binary == "" {
-		if binary, err = Build(ctx, c.dir); err != nil {
-			return err
-		}
 	}
 	ports, err := freePorts(1)
 	if err != nil {
@@ -60,7 +54,7 @@ func (c *Cluster) start(ctx context.Context, o RouterOptions) (err error) {
 	}, o.Env...)
 	for i := range c.routers {
 		var address string
-		if c.routers[i], address, err = launch(ctx, nil, binary, c.dir, env); err != nil {
+		if c.routers[i], address, err = launch(ctx, nil, o.Binary, c.dir, env); err != nil {
 			return err
 		}
 		c.URLs[i] = "ws://" + address + "/"

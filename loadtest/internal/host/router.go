@@ -16,7 +16,7 @@ import (
 
 // RouterOptions of a router that is started here.
 type RouterOptions struct {
-	Binary     string        // path of the router; "" = build it from the module of the current directory
+	Binary     string        // path of the router
 	APILatency time.Duration // of every call to the API
 	OldAPI     bool          // the API has no batch route
 	Redis      string        // URL of a Redis, "start" = start one, "" = none
@@ -24,7 +24,7 @@ type RouterOptions struct {
 	Instances  int           // routers on the same Redis and API, 0 = 1
 }
 
-// Router builds and starts the router, or several of them, with a fake API behind.
+// Router starts the router, or several of them, with a fake API behind.
 func Router(ctx context.Context, pins *Pins, o RouterOptions) (*Target, error) {
 	t := &Target{Name: "router", Local: true, Secret: secret()}
 	if o.Instances > 1 {
@@ -43,12 +43,6 @@ func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) e
 		return err
 	}
 	t.onStop(func() { _ = os.RemoveAll(dir) })
-	binary := o.Binary
-	if binary == "" {
-		if binary, err = Build(ctx, dir); err != nil {
-			return err
-		}
-	}
 	apiSecret := secret()
 	redis, redisMeter, err := t.redis(ctx, o.Redis, dir)
 	if err != nil {
@@ -64,7 +58,7 @@ func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) e
 	}, o.Env...)
 	var meters []Meter
 	for range max(1, o.Instances) {
-		c, address, err := launch(ctx, pins, binary, dir, env)
+		c, address, err := launch(ctx, pins, o.Binary, dir, env)
 		if err != nil {
 			return err
 		}

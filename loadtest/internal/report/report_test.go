@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"eclipse/loadtest/internal/check"
 	"eclipse/loadtest/internal/plan"
@@ -235,16 +236,30 @@ func TestSummarize(t *testing.T) {
 
 func TestProgress(t *testing.T) {
 	var b bytes.Buffer
-	p := NewProgress(&b, "chat on router")
+	columns := 200
+	p := NewProgress(&b, func() int { return columns }, "chat on router")
 	p.Stage("opening")
+	p.Point(Point{Second: 1, Opened: 5000, Doing: "opening"})
 	p.Point(Point{Second: 3, Sent: 1000, Delivered: 2000, Doing: "measuring"})
-	p.Point(Point{Second: 4, Sent: 1000, Delivered: 2000, Doing: "measuring"})
-	p.Clear()
-	for _, want := range []string{"chat on router: opening", "sent 2,000", "delivered 4,000 (2,000/s)"} {
+	p.Point(Point{Second: 4, Sent: 1000, Delivered: 2000, P99Ms: 22.34, CPU: 0.5, RSSBytes: 40 << 20, Doing: "measuring"})
+	for _, want := range []string{
+		"chat on router: opening ", "chat on router: opening  1 s  opened 5,000 ", "measuring  3 s  sent 1,000  delivered 2,000 (2,000/s) ",
+		"chat on router: measuring  4 s  sent 2,000  delivered 4,000 (2,000/s)  p99 22.3 ms  cpu 50%  rss 40 MiB",
+	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in %q", want, b.String())
 		}
 	}
+	columns = 80
+	for range 3 {
+		b.Reset()
+		p.Point(Point{Second: 1000, Sent: 100_000, Delivered: 200_000, P99Ms: 22.34, CPU: 0.5, RSSBytes: 40 << 20, Doing: "waiting for the last deliveries"})
+		_, row, _ := strings.Cut(strings.ReplaceAll(b.String(), "\x1b[2K", ""), "\r")
+		if n := utf8.RuneCountInString(strings.TrimPrefix(row, "\r")); n > columns-1 || n < columns/2 {
+			t.Errorf("%d columns: %q", n, b.String())
+		}
+	}
+	p.Clear()
 	const cleared = "\x1b[2K\r"
 	if strings.Contains(b.String(), "\n") || !strings.HasSuffix(b.String(), cleared) {
 		t.Errorf("more than one line, or a line left: %q", b.String())
@@ -253,4 +268,24 @@ func TestProgress(t *testing.T) {
 	silent.Stage("x")
 	silent.Point(Point{})
 	silent.Clear()
+}
+
+func TestALineOfProgressFitsTheTerminal(t *testing.T) {
+	parts := []string{"12 s", "sent 5", "rss 1 MiB"}
+	for _, tt := range []struct {
+		columns int
+		want    string
+	}{
+		{60, "chat on router: measuring  12 s  sent 5  rss 1 MiB"},
+		{50, "chat on router: measuring  12 s  sent 5  rss 1 MiB"},
+		{49, "measuring  12 s  sent 5  rss 1 MiB"},
+		{33, "measuring  12 s  sent 5"},
+		{9, "measuring"},
+		{4, "meas"},
+		{-3, ""},
+	} {
+		if got := fit(tt.columns, "chat on router", "measuring", parts); got != tt.want {
+			t.Errorf("%d columns: %q", tt.columns, got)
+		}
+	}
 }
