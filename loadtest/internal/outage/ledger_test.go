@@ -46,10 +46,15 @@ func TestWhatBelongsToAPhase(t *testing.T) {
 		t.Errorf("hang: %+v", hang)
 	}
 	m := hang.Messages
-	if m.Sent != 1 || m.Lost != 1 || m.Refused != 1 || m.LatencyMs.Count != 1 {
+	if m.Sent != 1 || m.Lost != 1 || m.Refused != 1 || m.LatencyMs.Count != 1 || m.P99Ratio != nil {
 		t.Errorf("untouched: %+v", m)
 	}
-	if m.P99Ratio == nil || *m.P99Ratio < 1.49 || *m.P99Ratio > 1.51 {
+	for range 1000 { // what a ratio of percentiles takes
+		l.arrive(calm, before, 40*time.Millisecond)
+		l.arrive(calm, s, 60*time.Millisecond)
+	}
+	l.fill(phases(time.Second)[:2], o)
+	if m := o.Phases[1].Messages; m.P99Ratio == nil || *m.P99Ratio < 1.49 || *m.P99Ratio > 1.51 {
 		t.Errorf("p99 of 60 ms after 40 ms: ratio %v", m.P99Ratio)
 	}
 }

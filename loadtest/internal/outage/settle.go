@@ -101,7 +101,7 @@ func (l *ledger) untouched(phase int, of func(group) bool) *report.Untouched {
 		return nil
 	}
 	u := &report.Untouched{Sent: sum.sent, Lost: sum.lost, Refused: sum.refused, LatencyMs: report.Summarize(sum.latency)}
-	if b := report.Summarize(base.latency); u.LatencyMs != nil && b != nil && phase > 0 {
+	if b := report.Summarize(base.latency); u.LatencyMs.HasP99() && b.HasP99() && phase > 0 {
 		ratio := u.LatencyMs.P99 / b.P99
 		u.P99Ratio = &ratio
 	}

@@ -43,5 +43,5 @@ func (i *Idle) write(line lineFunc, start int64) {
 		line("worked out", "%s sockets: %s at the start + %s + %s of objects in the kernel = %s", humanize.Comma(manySockets), size(start),
 			size(own), size(kernel), size(start+own+kernel))
 	}
-	line("idle", "%.1f s%s, then %s resident", i.HoldSeconds, seconds(", server CPU ", i.HoldCPUSeconds), size(i.RSSBytesAfter))
+	line("idle", "%.1f s%s, then %s resident", i.HoldSeconds, serverCPU(i.HoldCPUSeconds), size(i.RSSBytesAfter))
 }

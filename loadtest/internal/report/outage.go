@@ -89,8 +89,8 @@ func (u *Untouched) write(line lineFunc, name string) {
 		ratio = fmt.Sprintf(", p99 × %.2f", *u.P99Ratio)
 	}
 	l := u.LatencyMs
-	line("- "+name, "%s sent, %d deliveries lost, %d refused, p50 %.2f  p99 %.2f  p99.9 %.2f ms%s", humanize.Comma(u.Sent), u.Lost, u.Refused,
-		l.P50, l.P99, l.P999, ratio)
+	line("- "+name, "%s sent, %d deliveries lost, %d refused, p50 %.2f  p99 %s  p99.9 %s ms of %s samples%s", humanize.Comma(u.Sent), u.Lost, u.Refused,
+		l.P50, l.p99(), l.p999(), humanize.Comma(l.Count), ratio)
 }
 
 // refusals lists the codes.

@@ -21,7 +21,9 @@ func Compare(server, yardstick *Result) []Ratio {
 		add("deliveries per second", &s.DeliveredPerSecond, &y.DeliveredPerSecond)
 		if s.LatencyMs != nil && y.LatencyMs != nil {
 			add("latency p50", &s.LatencyMs.P50, &y.LatencyMs.P50)
-			add("latency p99", &s.LatencyMs.P99, &y.LatencyMs.P99)
+			if s.LatencyMs.HasP99() && y.LatencyMs.HasP99() {
+				add("latency p99", &s.LatencyMs.P99, &y.LatencyMs.P99)
+			}
 		}
 	}
 	if s, y := server.Idle, yardstick.Idle; s != nil && y != nil {

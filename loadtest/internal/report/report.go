@@ -147,7 +147,7 @@ type Point struct {
 	Doing     string  `json:"doing"`                     // what the run was at
 }
 
-// Latency is a distribution in milliseconds.
+// Latency is a distribution in milliseconds. P99 of fewer than 1,000 samples says little, and so does P999 of fewer than 10,000.
 type Latency struct {
 	Count int64   `json:"count"`
 	Mean  float64 `json:"mean"`

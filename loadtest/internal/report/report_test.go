@@ -99,7 +99,7 @@ func TestScale(t *testing.T) {
 	var b bytes.Buffer
 	r.scale(&b)
 	want := "\nscale\n  routers\tmessages/s\tCPU µs per message\tto the first\tRedis CPU µs\tRedis commands\tp50 ms\tp99 ms\n" +
-		"  1\t500\t200\t× 1.00\t30.0\t2.50\t1.00\t4.00\n  2\t500\t300\t× 1.50\t30.0\t2.50\t1.50\t6.00\n"
+		"  1\t500\t200 ± 10\t× 1.00\t30.0\t2.50\t1.00\t4.00\n  2\t500\t300 ± 10\t× 1.50\t30.0\t2.50\t1.50\t6.00\n"
 	if b.String() != want {
 		t.Errorf("%s", &b)
 	}

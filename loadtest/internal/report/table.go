@@ -36,7 +36,7 @@ func (r *Result) write(w io.Writer, tolerant bool) {
 		r.Actors.write(line)
 	}
 	if o := r.Opening; o.Sockets > 0 || r.Actors == nil && r.Error == "" {
-		line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, seconds(", server CPU ", o.CPUSeconds))
+		line("sockets", "%s in %d chats, opened in %.2f s (%.0f/s)%s", humanize.Comma(int64(o.Sockets)), r.Plan.Chats, o.Seconds, o.PerSecond, serverCPU(o.CPUSeconds))
 		o.ConnectMs.line(line, "connect")
 	}
 	if r.Traffic != nil {
@@ -96,18 +96,18 @@ func (t *Traffic) write(line lineFunc, p plan.Plan) {
 	t.AckMs.line(line, "ack")
 	t.LagMs.line(line, "own lag")
 	if t.CPUUsPerMessage != nil && t.CPUUsPerDelivery != nil {
-		line("server", "%.1f µs CPU per message, %.1f per delivery, %.0f%% of a processor, %s resident",
-			*t.CPUUsPerMessage, *t.CPUUsPerDelivery, 100**t.CPUSeconds/t.Seconds, size(t.RSSBytes))
+		line("server", "%s µs CPU per message, %s per delivery, %.0f%% of a processor, %s resident",
+			each(*t.CPUSeconds, t.Sent, 1), each(*t.CPUSeconds, t.Delivered, 1), 100**t.CPUSeconds/t.Seconds, size(t.RSSBytes))
 	}
 	if t.RedisUsPerMessage != nil {
-		line("redis", "%.1f µs CPU per message", *t.RedisUsPerMessage)
+		line("redis", "%s µs CPU per message", each(*t.RedisUsPerMessage*float64(t.Sent)/1e6, t.Sent, 1))
 	}
 	if t.RedisCommandsPerMessage != nil {
 		line("redis commands", "%.2f per message, those inside of scripts too: %s", *t.RedisCommandsPerMessage, t.commands())
 	}
 	line("own cost", "sockets: %.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
 	if t.ControlUsPerMessage != nil {
-		line("", "API double and control: %.1f µs CPU per message, %.0f%% of a processor", *t.ControlUsPerMessage, 100**t.ControlCPUSeconds/t.Seconds)
+		line("", "API double and control: %s µs CPU per message, %.0f%% of a processor", each(*t.ControlCPUSeconds, t.Sent, 1), 100**t.ControlCPUSeconds/t.Seconds)
 	}
 	if t.Occupied >= nearlyFull {
 		line("CAREFUL", "the load's own processors were %.0f%% busy: the load, and not the server alone, is what was measured", 100*t.Occupied)
@@ -118,7 +118,7 @@ func (r *Reconnect) write(line lineFunc, t *Traffic) {
 	line("dropped", "%s sockets, all back after %.2f s", humanize.Comma(int64(r.Sockets)), r.Seconds)
 	r.BackMs.line(line, "- back")
 	if t != nil && t.CPUSeconds != nil && r.CalmCPUSeconds != nil {
-		line("- cost", "server CPU %.2f s, %.2f s in an equal stretch before without drops", *t.CPUSeconds, *r.CalmCPUSeconds)
+		line("- cost", "server CPU %s, %s in an equal stretch before without drops", seconds(*t.CPUSeconds), seconds(*r.CalmCPUSeconds))
 	}
 	for _, retry := range named("dial that failed and was tried again:", r.Retries) {
 		line("- retries", "%s", retry)
@@ -133,7 +133,7 @@ func (q *Quiet) write(line lineFunc) {
 
 func (l *Latency) line(line lineFunc, name string) {
 	if l != nil {
-		line(name, "p50 %.2f  p90 %.2f  p99 %.2f  p99.9 %.2f  max %.2f ms", l.P50, l.P90, l.P99, l.P999, l.Max)
+		line(name, "p50 %.2f  p90 %.2f  p99 %s  p99.9 %s  max %.2f ms of %s samples", l.P50, l.P90, l.p99(), l.p999(), l.Max, humanize.Comma(l.Count))
 	}
 }
 
@@ -144,9 +144,9 @@ func size(n int64) string {
 	return humanize.IBytes(uint64(n))
 }
 
-func seconds(before string, s *float64) string {
+func serverCPU(s *float64) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s%.2f s", before, *s)
+	return ", server CPU " + seconds(*s)
 }
