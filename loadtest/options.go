@@ -226,6 +226,7 @@ Examples:
   loadtest actors -chats 1000000 -cpuprofile actors   memory of a million chats, a processor profile of each part
   loadtest idle -url wss://chat.example.com -jwt-secret "$JWT_SECRET" -metrics http://localhost:9091/metrics
 
+Off Linux the processor time and the memory of what is started here are unknown, and actors cannot run.
 Nothing of what a deployed server stores is cleaned up: its chats are called load-… and its API sees every message.
 `
 

@@ -48,8 +48,8 @@ func (t *Target) Usage(ctx context.Context) (Usage, error) {
 	return t.meter(ctx)
 }
 
-// ErrUnknown says that a target does not tell what it uses.
-var ErrUnknown = fmt.Errorf("the server does not tell what it uses")
+// ErrUnknown says that it cannot be read what a target uses.
+var ErrUnknown = errors.New("its usage cannot be read")
 
 // Stop ends what was started for the target, the last first.
 func (t *Target) Stop() {
