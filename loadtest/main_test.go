@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,11 +13,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/relay"
 	"eclipse/loadtest/internal/report"
 )
@@ -193,6 +196,19 @@ func TestWhatCannotBeRun(t *testing.T) {
 		var out, problems bytes.Buffer
 		if status := run(t.Context(), args, &out, &problems); status != exitUnable || problems.Len() == 0 {
 			t.Errorf("%q: exit status %d, %q", args, status, &problems)
+		}
+	}
+}
+
+// Each of the routers has the file descriptors of a process.
+func TestTheSocketsOfScaleAreSharedByItsRouters(t *testing.T) {
+	room, err := host.SocketsPerProcess()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for chats, ok := range map[int]bool{room / 2: true, room/2 + 1: false} {
+		if _, err := parse([]string{"scale", "-instances", "1,2", "-chats", strconv.Itoa(chats)}, io.Discard); (err == nil) != ok {
+			t.Errorf("%d chats: %v", chats, err)
 		}
 	}
 }

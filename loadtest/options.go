@@ -32,7 +32,7 @@ type options struct {
 	json, html, profile     string
 }
 
-// parse reads the command line. The scenario is the first argument that is no flag; its defaults hold for every
+// parse reads the command line. The scenario is the first argument, unless that is a flag; its defaults hold for every
 // flag of the plan that is not given.
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
@@ -162,19 +162,19 @@ func (o *options) finish() error {
 	if o.scenario.Kind == scenario.Actors {
 		return nil
 	}
-	total := o.plan.Total()
+	if n := len(o.plan.Steps); n > 0 {
+		o.plan.Chats = o.plan.Steps[n-1] / o.plan.Sockets
+	}
+	each := o.plan.Total() // of a server
+	total := each
 	if n := len(o.plan.Instances); n > 0 {
 		total *= o.plan.Instances[n-1]
-	}
-	if n := len(o.plan.Steps); n > 0 {
-		total = o.plan.Steps[n-1]
-		o.plan.Chats = total / o.plan.Sockets
 	}
 	if o.sources == 0 {
 		o.sources = 1 + (total-1)/socketsPerSource
 	}
 	if o.sources < 1 || o.sources > 254 {
-		return errors.New("there are 1 to 254 source addresses")
+		return fmt.Errorf("-sources is 1 to 254, and not %d; more sockets than %d need a second machine", o.sources, 254*socketsPerSource)
 	}
 	room, err := host.SocketsPerProcess()
 	if err != nil {
@@ -186,13 +186,13 @@ func (o *options) finish() error {
 	o.procs = min(o.procs, o.plan.Chats) // a chat is whole in one process
 	switch share := (total/o.plan.Sockets + o.procs - 1) / o.procs * o.plan.Sockets; {
 	case o.procs < 1:
-		return errors.New("at least one process is needed")
+		return errors.New("-procs must be at least 1")
 	case o.dialers < 1:
-		return errors.New("at least one dialer is needed")
+		return errors.New("-dialers must be at least 1")
 	case share > room:
 		return fmt.Errorf("%d sockets in one process, and it may have %d: raise -procs, or lower -sockets", share, room)
-	case o.url == "" && total > room:
-		return fmt.Errorf("%d sockets, and a server of this machine may have %d", total, room)
+	case o.url == "" && each > room:
+		return fmt.Errorf("%d sockets at one server, and one of this machine may have %d: lower -chats or -sockets, or raise the limit (ulimit -n)", each, room)
 	}
 	return nil
 }
