@@ -109,13 +109,17 @@ func TestOutages(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server here")
 	}
-	status, out, r := load(t, "outage", "-chats", "16", "-rate", "32", "-duration", "600ms", "-warmup", "100ms")
+	page := filepath.Join(t.TempDir(), "report.html")
+	status, out, r := load(t, "outage", "-chats", "16", "-rate", "32", "-duration", "600ms", "-warmup", "100ms", "-html", page)
 	if status != 0 || !strings.Contains(out, "verdict") {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
 	result := r.Results[0]
 	if v := result.Verdict; result.Opening.Sockets != 32 || v.Sent < 60 || v.Received < v.Sent || len(result.Outage.Phases) != 6 {
 		t.Errorf("%+v", result)
+	}
+	if text, err := os.ReadFile(page); err != nil || strings.Count(string(text), "<svg") != 4 {
+		t.Errorf("a page without its plots: %v", err)
 	}
 	for _, p := range result.Outage.Phases {
 		if p.Typing == nil || p.Typing.LatencyMs == nil || p.Typing.Lost > 0 || p.NotRetryable > 0 || p.Fault != (p.CaughtUpMs != nil) {

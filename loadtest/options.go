@@ -147,7 +147,7 @@ func (o *options) loadFlags(f *flag.FlagSet) {
 	f.BoolVar(&o.pin, "pin", false, "the server on one processor of its own, all else on the others")
 	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses with an error are no failure")
 	f.StringVar(&o.json, "json", "", "`file` to write the report to, for machines")
-	f.StringVar(&o.html, "html", "", "`file` to write the report to as a page with plots")
+	f.StringVar(&o.html, "html", "", "`file` to write the report to as a page with plots; actors have none")
 	f.StringVar(&o.profile, "cpuprofile", "", "actors: `prefix` of files to write a processor profile of each part to")
 }
 

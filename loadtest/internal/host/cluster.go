@@ -2,13 +2,16 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"eclipse/internal/fakeapi"
 )
 
-// Cluster is two routers on one Redis and one fake API, each of which can be made to fail. Not for concurrent use.
+// Cluster is two routers on one Redis and one fake API, each of which can be made to fail. Not for concurrent use, except that
+// one goroutine may call Usage meanwhile.
 type Cluster struct {
 	Secret string       // signs tokens
 	URLs   [2]string    // ws:// of each router
@@ -19,6 +22,8 @@ type Cluster struct {
 	redisPort int
 	dir       string
 	api       *fakeapi.Server
+
+	used [2]time.Duration // Usage's own: processor time of each router when it was read last
 }
 
 // Routers starts them. Of the options the binary, the latency of the API and the settings count.
@@ -78,6 +83,25 @@ func (c *Cluster) RestartRedis(ctx context.Context) error {
 
 // KillRouter kills a router (SIGKILL).
 func (c *Cluster) KillRouter(i int) { c.routers[i].kill() }
+
+// Usage reads what the routers have used so far. One that was killed keeps its processor time and has no memory.
+func (c *Cluster) Usage(ctx context.Context) (Usage, error) {
+	all := Usage{At: time.Now()}
+	for i, r := range c.routers {
+		if r.alive() == nil {
+			u, err := process(r.cmd.Process.Pid)(ctx)
+			if errors.Is(err, ErrUnknown) {
+				return all, err
+			}
+			if err == nil { // else it is being killed
+				c.used[i] = u.CPU
+				all.RSS += u.RSS
+			}
+		}
+		all.CPU += c.used[i]
+	}
+	return all, nil
+}
 
 // StopAPI ends the API: its connections break and new ones are refused.
 func (c *Cluster) StopAPI() { c.api.Close() }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -45,6 +47,30 @@ func TestRedisComesBackWithItsData(t *testing.T) {
 	}
 	if got := do("GET", "key"); got != "value" || c.redis.cmd.Process.Pid == before {
 		t.Errorf("%q after a restart", got)
+	}
+}
+
+func TestAKilledRouterKeepsItsProcessorTime(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	c := &Cluster{}
+	for i := range c.routers {
+		var err error
+		if c.routers[i], err = start("a stand-in", exec.Command("sleep", "600"), nil); err != nil {
+			t.Fatal(err)
+		}
+		defer c.KillRouter(i)
+	}
+	both, err := c.Usage(t.Context())
+	if err != nil || both.RSS == 0 {
+		t.Fatalf("%+v, %v", both, err)
+	}
+	c.used[0] = time.Second
+	c.KillRouter(0)
+	one, err := c.Usage(t.Context())
+	if err != nil || one.RSS == 0 || one.RSS >= both.RSS || one.CPU < time.Second {
+		t.Errorf("%+v after %+v, %v", one, both, err)
 	}
 }
 

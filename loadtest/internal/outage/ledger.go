@@ -6,6 +6,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/work"
 )
 
@@ -17,6 +18,10 @@ type ledger struct {
 	onWay    int64     // messages that are neither stored and delivered nor refused
 	backlog  int64     // of these, sent before the last fault was over
 	caughtUp time.Time // when the backlog was gone, zero = not yet
+
+	// Since the last tell, of all messages whenever they were sent.
+	joined, sent, delivered int64
+	recent                  *hdrhistogram.Histogram // µs, from the scheduled time to each delivery
 }
 
 // stamp is when a message was sent.
@@ -44,7 +49,7 @@ type tally struct {
 }
 
 func newLedger(phases int) *ledger {
-	l := &ledger{accounts: make([]account, phases)}
+	l := &ledger{accounts: make([]account, phases), recent: work.NewHistogram()}
 	for i := range l.accounts {
 		l.accounts[i] = account{groups: map[group]*tally{}, refused: map[string]int64{}, lag: work.NewHistogram()}
 	}
@@ -92,11 +97,29 @@ func (l *ledger) caughtUpAt() time.Time {
 	return l.caughtUp
 }
 
+// join counts a member's first connected frame.
+func (l *ledger) join() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.joined++
+}
+
+// tell adds what happened since the last time to the course of the run.
+func (l *ledger) tell(c *report.Course) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.Count(l.joined, l.sent, l.delivered)
+	c.Merge(l.recent)
+	l.joined, l.sent, l.delivered = 0, 0, 0
+	l.recent.Reset()
+}
+
 // depart counts a message and returns its stamp.
 func (l *ledger) depart(g group) stamp {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.onWay++
+	l.sent++
 	if l.now.measured {
 		l.accounts[l.now.phase].tally(g).sent++
 	}
@@ -107,6 +130,8 @@ func (l *ledger) depart(g group) stamp {
 func (l *ledger) arrive(g group, s stamp, latency time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.delivered++
+	record(l.recent, latency)
 	if s.measured {
 		record(l.accounts[s.phase].tally(g).latency, latency)
 	}

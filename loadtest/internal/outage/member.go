@@ -132,6 +132,7 @@ func (m *member) join(conn *ws.Conn) {
 	case <-m.joined:
 	default:
 		close(m.joined)
+		m.chat.run.ledger.join()
 	}
 }
 

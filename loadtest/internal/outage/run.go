@@ -13,6 +13,7 @@ import (
 	"eclipse/loadtest/internal/pace"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
+	"eclipse/loadtest/internal/work"
 )
 
 // run is one run of all phases.
@@ -66,7 +67,7 @@ func Run(ctx context.Context, p plan.Plan, cluster *host.Cluster, progress *repo
 	}
 	ctx, cancel := context.WithTimeout(ctx, longest(p, all))
 	defer cancel()
-	defer progress.Clear()
+	course := report.NewCourse(progress, work.NewHistogram())
 	result := &report.Result{Target: "two routers", Plan: p, Outage: &report.Outage{}}
 	living, leave := context.WithCancel(ctx)
 	defer leave()
@@ -76,20 +77,32 @@ func Run(ctx context.Context, p plan.Plan, cluster *host.Cluster, progress *repo
 			members.Go(func() { m.live(living) })
 		}
 	}
-	progress.Stage("opening")
+	course.Stage("opening")
+	stop := course.Follow(func() *host.Usage { r.ledger.tell(course); return r.usage(ctx) })
 	err := r.open(ctx, &result.Opening)
 	if err == nil {
-		err = r.talk(ctx, all, result.Outage, progress)
+		err = r.talk(ctx, all, result.Outage, course)
 	}
 	if err == nil {
-		progress.Stage("waiting for the last deliveries")
+		course.Stage("waiting for the last deliveries")
 		err = r.drain(ctx)
 	}
+	stop()
+	result.Series = course.Points()
 	r.ending.Store(true)
 	leave()
 	members.Wait()
 	r.settle(all, result)
 	return result, err
+}
+
+// usage reads what the routers have used, nil where that cannot be known.
+func (r *run) usage(ctx context.Context) *host.Usage {
+	u, err := r.cluster.Usage(ctx)
+	if err != nil {
+		return nil
+	}
+	return &u
 }
 
 // longest is how long a run may take, so that it ends even where a router has stopped reading.
@@ -129,7 +142,7 @@ func (r *run) open(ctx context.Context, o *report.Opening) error {
 }
 
 // talk sends at the plan's rate while the phases go by.
-func (r *run) talk(ctx context.Context, all []phase, o *report.Outage, progress *report.Progress) error {
+func (r *run) talk(ctx context.Context, all []phase, o *report.Outage, course *report.Course) error {
 	talking, silence := context.WithCancel(ctx)
 	var talker sync.WaitGroup
 	talker.Go(func() {
@@ -143,12 +156,12 @@ func (r *run) talk(ctx context.Context, all []phase, o *report.Outage, progress 
 	})
 	defer talker.Wait()
 	defer silence()
-	progress.Stage("warming up")
+	course.Stage("warming up")
 	if err := pace.Wait(ctx, r.plan.Warmup); err != nil {
 		return err
 	}
 	for i, p := range all {
-		progress.Stage(p.name)
+		course.Stage(p.name)
 		came, err := r.play(ctx, i, p)
 		o.Phases = append(o.Phases, came)
 		if err != nil {
