@@ -13,8 +13,9 @@
 // The report goes to the terminal as a table, with -json to a file for machines, and with -html to one page with plots that
 // needs no network.
 //
-// It ends by itself: after what the plan takes, at a first interrupt, or when its parent process of sockets is gone.
+// It ends by itself: after what the plan takes, or at a first interrupt or hangup; a second one ends it at once. What it started
+// ends with it: its own processes when their input does, the router and Redis by the kernel where that is Linux.
 // Exit status 0: all that was sent arrived once and in order; 1: something did not, or the server refused or closed
-// what it should not have; 2: it could not be run. go run makes 1 of
+// what it should not have; 2: it could not be run, or not to its end, which the report then says. go run makes 1 of
 // either; a built binary tells them apart.
 package main
