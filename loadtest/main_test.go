@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/relay"
@@ -30,6 +32,11 @@ func TestMain(m *testing.M) {
 	case "":
 	case "command": // the command itself, where it changes its own process
 		os.Exit(run(untilSignal(), os.Args[1:], os.Stdout, os.Stderr))
+	case "stubborn": // does not end at a first signal
+		ctx := untilSignal()
+		fmt.Println("ready")
+		<-ctx.Done()
+		select {}
 	default:
 		os.Exit(play(role, os.Args[len(os.Args)-1]))
 	}
@@ -289,6 +296,35 @@ func TestASignalEndsIt(t *testing.T) {
 				t.Errorf("exit status %d\n%s", status, &out)
 			}
 		})
+	}
+}
+
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	cmd := as("stubborn")()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }()
+	limit := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+	defer limit.Stop()
+	for i := 0; ; i++ { // those that come before the first is taken count as one
+		_ = cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-ended:
+			if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGINT || i == 0 {
+				t.Errorf("ended by %v after %d signals", s, i+1)
+			}
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 
