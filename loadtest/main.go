@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -23,9 +22,7 @@ import (
 
 	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/inside"
-	"eclipse/loadtest/internal/outage"
 	"eclipse/loadtest/internal/page"
-	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/relay"
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/scenario"
@@ -165,36 +162,6 @@ func (o *options) run(ctx context.Context, terminal io.Writer) (*report.Report, 
 	return r, nil
 }
 
-// build builds the router, once, where one is started and none was given. stop removes it.
-func (o *options) build(ctx context.Context, terminal io.Writer) (stop func(), err error) {
-	stop = func() {}
-	if !o.startsRouter() {
-		return stop, nil
-	}
-	if o.router.Binary != "" {
-		o.router.Binary, err = filepath.Abs(o.router.Binary) // it runs in a directory of its own
-		return stop, err
-	}
-	progress := o.progress(terminal, "router")
-	defer progress.Clear()
-	progress.Stage("building the router")
-	dir, err := os.MkdirTemp("", "eclipse-loadtest-")
-	if err != nil {
-		return stop, err
-	}
-	stop = func() { _ = os.RemoveAll(dir) }
-	o.router.Binary, err = host.Build(ctx, dir)
-	if ctx.Err() != nil {
-		err = errInterrupted
-	}
-	return stop, err
-}
-
-// startsRouter tells whether a run has a router of its own.
-func (o *options) startsRouter() bool {
-	return o.scenario.Kind != scenario.Actors && !o.onlyRelay && o.url == ""
-}
-
 // errInterrupted ends what a signal ended.
 var errInterrupted = errors.New("interrupted")
 
@@ -208,63 +175,6 @@ func add(ctx context.Context, r *report.Report, result *report.Result, err error
 	}
 	r.Results = append(r.Results, result)
 	return err
-}
-
-// turn is one run of the scenario.
-type turn struct {
-	name  string // of what it runs on
-	plan  plan.Plan
-	start func(context.Context) (*host.Target, error)
-}
-
-// turns lists what to run on, the yardstick first.
-func (o *options) turns(pins *host.Pins) []turn {
-	var list []turn
-	if o.relay || o.onlyRelay {
-		list = append(list, turn{"relay", o.plan, func(ctx context.Context) (*host.Target, error) { return host.Relay(ctx, pins, as("relay")) }})
-	}
-	switch {
-	case o.onlyRelay:
-	case o.scenario.Kind == scenario.Scale:
-		for _, n := range o.plan.Instances {
-			p, router := o.plan, o.router
-			p.Chats, p.Rate, router.Instances, router.Redis = p.Chats*n, p.Rate*float64(n), n, "start"
-			list = append(list, turn{fmt.Sprintf("%d routers", n), p, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, router) }})
-		}
-	case o.url != "":
-		list = append(list, turn{host.WithoutSecrets(o.url), o.plan, func(context.Context) (*host.Target, error) { return host.Remote(o.url, o.secret, o.metrics) }})
-	default:
-		list = append(list, turn{"router", o.plan, func(ctx context.Context) (*host.Target, error) { return host.Router(ctx, pins, o.router) }})
-	}
-	return list
-}
-
-// on plays the scenario on one server. There is a result in any case.
-func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.Result, error) {
-	progress := o.progress(terminal, at.name)
-	defer progress.Clear()
-	progress.Stage("starting")
-	target, err := at.start(ctx)
-	if err != nil {
-		return &report.Result{Target: at.name, Plan: at.plan}, err
-	}
-	defer target.Stop()
-	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
-		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Command: as("sockets"), Progress: progress,
-	})
-}
-
-// outage plays the faults on two routers. There is a result in any case.
-func (o *options) outage(ctx context.Context, terminal io.Writer) (*report.Result, error) {
-	progress := o.progress(terminal, "two routers")
-	defer progress.Clear()
-	progress.Stage("starting")
-	cluster, err := host.Routers(ctx, o.router)
-	if err != nil {
-		return &report.Result{Target: "two routers", Plan: o.plan}, err
-	}
-	defer cluster.Stop()
-	return outage.Run(ctx, o.plan, cluster, progress)
 }
 
 // progress is shown on a terminal only.
