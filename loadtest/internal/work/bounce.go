@@ -56,16 +56,12 @@ func (w *worker) share(of float64) []*socket {
 	return some
 }
 
-// drop closes the socket without a word and returns when its reader has ended: what is still in the kernel then counts
-// as not received.
+// drop hangs up, and nothing is written from then on; what is still in the kernel counts as not received.
 func (s *socket) drop() {
-	s.leaving.Store(true)
 	s.sending.Lock()
 	s.away = true
 	s.sending.Unlock()
-	s.conn.CloseNow()
-	<-s.ended
-	s.leaving.Store(false)
+	s.hangUp()
 }
 
 // comeBackTime bounds a return; comeBackPause is between two tries.
@@ -79,9 +75,7 @@ const (
 func (s *socket) comeBack(ctx context.Context) bool {
 	w := s.chat.worker
 	for end := time.Now().Add(comeBackTime); ; {
-		s.leaving.Store(true) // a try that fails is no socket that was closed
 		err := s.open(ctx)
-		s.leaving.Store(false)
 		if err == nil {
 			break
 		}

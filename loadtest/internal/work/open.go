@@ -3,8 +3,10 @@ package work
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"eclipse/loadtest/internal/ws"
 )
@@ -19,18 +21,33 @@ func (w *worker) source(s *socket) net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+socket%n))}
 }
 
+// hopeless is how many sockets may fail before one has opened: what is wrong with all of them is wrong with the rest too.
+const hopeless = 64
+
+var errHopeless = fmt.Errorf("given up, since the first %d all failed", hopeless)
+
 // open opens the sockets of n more chats, and returns how many sockets have opened in all.
 func (w *worker) open(ctx context.Context, n int) int {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	todo := make(chan *socket)
+	var failed atomic.Int64
 	var dialers sync.WaitGroup
 	for range max(1, w.setup.Dialers) {
 		dialers.Go(func() {
 			for s := range todo {
-				if err := s.open(ctx); err != nil {
-					w.meter.count(w.meter.refusals, dialName(err))
-					s.chat.leave(s.index)
-				} else {
+				err := s.open(ctx)
+				if err == nil {
 					w.opened.Add(1)
+					continue
+				}
+				if context.Cause(ctx) == errHopeless {
+					err = errHopeless
+				}
+				w.meter.count(w.meter.refusals, dialName(err))
+				s.chat.leave(s.index)
+				if failed.Add(1) == hopeless && w.opened.Load() == 0 {
+					giveUp(errHopeless) // the others, which a server may hold for long, too
 				}
 			}
 		})

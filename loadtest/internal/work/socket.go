@@ -27,6 +27,7 @@ type socket struct {
 	conn   *ws.Conn      // set by open, before anyone else uses the socket, and by a return while it is away
 	joined chan struct{} // closed by the connected frame; of one that resumes, by the resumed frame
 	heard  bool          // that frame came; the reader's
+	unmet  error         // why it ended without that frame; the reader's until it has ended
 	place  frames.Place  // of the last entry of the log that came; the reader's
 
 	sending sync.Mutex    // a sender's messages go out in the order of their numbers
@@ -38,7 +39,7 @@ type socket struct {
 // joinTimeout is how long the connected frame may take after the upgrade.
 const joinTimeout = 30 * time.Second
 
-// open dials and waits until the socket has joined its chat.
+// open dials and waits until the socket has joined its chat. After an error its reader has ended.
 func (s *socket) open(ctx context.Context) error {
 	w := s.chat.worker
 	start := time.Now()
@@ -48,22 +49,43 @@ func (s *socket) open(ctx context.Context) error {
 	}
 	s.conn = conn
 	w.keep(conn)
-	s.joined, s.ended, s.heard = make(chan struct{}), make(chan struct{}), false
+	s.joined, s.ended, s.heard, s.unmet = make(chan struct{}), make(chan struct{}), false, nil
 	w.readers.Add(1)
 	go s.read(conn)
 	patience := time.NewTimer(joinTimeout)
 	defer patience.Stop()
 	select {
 	case <-s.joined:
-		w.meter.connected(time.Since(start))
-		return nil
+	case <-s.ended:
+		if s.unmet != nil {
+			return turnedAway(s.unmet)
+		}
 	case <-patience.C:
-		err = errors.New("no connected frame")
+		s.hangUp()
+		return errors.New("no connected frame")
 	case <-ctx.Done():
-		err = ctx.Err()
+		s.hangUp()
+		return ctx.Err()
 	}
-	conn.CloseNow()
-	return err
+	w.meter.connected(time.Since(start))
+	return nil
+}
+
+// turnedAway is the error of a server that takes the upgrade and then closes.
+func turnedAway(err error) error {
+	name := closeName(err)
+	if name == "4001" || name == "4002" {
+		name += ", the token is bad: is -jwt-secret the server's?"
+	}
+	return errors.New("closed before the connected frame: " + name)
+}
+
+// hangUp closes the socket without a word and returns when its reader has ended.
+func (s *socket) hangUp() {
+	s.leaving.Store(true)
+	s.conn.CloseNow()
+	<-s.ended
+	s.leaving.Store(false)
 }
 
 // url spreads the sockets of a chat over the servers, and the chats too.
@@ -122,6 +144,10 @@ func (s *socket) read(conn *ws.Conn) {
 	defer close(s.ended)
 	err := conn.Read(s.handle)
 	conn.CloseNow()
+	if !s.heard { // open tells it
+		s.unmet = err
+		return
+	}
 	if s.leaving.Load() {
 		return
 	}
@@ -226,7 +252,7 @@ func (s *socket) write(seq uint32) {
 		err = errors.Join(err, s.conn.WriteText(*buf))
 		scratch.Put(buf)
 	}
-	if err != nil && !s.leaving.Load() {
+	if err != nil {
 		w.meter.count(w.meter.errors, "not written")
 	}
 }

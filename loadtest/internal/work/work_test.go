@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,6 +287,40 @@ func TestSocketsThatDoNotOpenAreCountedByReason(t *testing.T) {
 	d := p.must(Command{Do: Open, Chats: 2})
 	if d.Sockets != 0 || d.NotOpened["ws: upgrade refused with status 503"] != 4 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// A server that closes right after the upgrade is not waited for, each such socket is told once, and when it lets nobody in
+// the others are given up, even those that it holds.
+func TestAServerThatLetsNobodyInIsGivenUpSoon(t *testing.T) {
+	p := serveWorker(t)
+	up := websocket.Upgrader{}
+	var came atomic.Int64
+	s := setup(start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		if came.Add(1) <= 2 { // these it holds
+			_, _, _ = c.ReadMessage()
+			return
+		}
+		_ = c.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(4002, "Invalid token"))
+		_, _, _ = c.ReadMessage() // until the other side has closed
+	})))
+	p.must(Command{Do: SetUp, Setup: &s})
+	start := time.Now()
+	d := p.must(Command{Do: Open, Chats: 500})
+	told, others := d.NotOpened["closed before the connected frame: 4002, the token is bad: is -jwt-secret the server's?"], d.NotOpened[errHopeless.Error()]
+	if d.Sockets != 0 || told < hopeless || told >= hopeless+int64(s.Dialers) || told+others != 1000 {
+		t.Errorf("%+v", d)
+	}
+	if took := time.Since(start); took > joinTimeout/2 {
+		t.Errorf("took %v", took)
+	}
+	if f := p.must(Command{Do: Close}).Final; len(f.Closes) > 0 {
+		t.Errorf("told twice: %v", f.Closes)
 	}
 }
 
