@@ -166,7 +166,7 @@ func TestMoreAndMoreRouters(t *testing.T) {
 }
 
 func TestSocketsComeBackToTheRouter(t *testing.T) {
-	r := brief(t, "reconnect", "-warmup", "100ms", "-chats", "6", "-rate", "30", "-redis", "start", "-procs", "2")
+	r := brief(t, "reconnect", "-warmup", "0", "-chats", "6", "-rate", "30", "-redis", "start", "-procs", "2")
 	if b := r.Results[0].Reconnect; b == nil || b.Sockets != 12 || b.BackMs == nil || b.CalmCPUSeconds == nil || b.Seconds <= 0 {
 		t.Errorf("%+v", b)
 	}
@@ -203,6 +203,7 @@ func TestWhatCannotBeRun(t *testing.T) {
 		{"outage", "-chats", "4"}, {"outage", "-relay"}, {"outage", "-sockets", "3"}, {"outage", "-rate", "1"}, {"outage", "-router", "/does/not/exist"},
 		{"scale", "-relay"}, {"scale", "-instances", "2,1"}, {"scale", "-redis", "start"}, {"actors", "-sockets", "3"}, {"actors", "-pin"},
 		{"reconnect", "-only-relay"}, {"reconnect", "-rate", "0"}, {"day", "-relay"}, {"day", "-busy", "2000"}, {"chat", "-instances", "2"},
+		{"routing", "-only-relay", "-senders", "2"}, {"routing", "-relay", "-senders", "2"}, {"idle", "-only-relay", "-steps", "4,5"}, {"chat", "-duration", "0"},
 	} {
 		var out, problems bytes.Buffer
 		if status := run(t.Context(), args, &out, &problems); status != exitUnable || problems.Len() == 0 {

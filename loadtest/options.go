@@ -83,10 +83,10 @@ func (o *options) planFlags(f *flag.FlagSet) {
 	f.DurationVar(&p.Patience, "patience", p.Patience, "for what is on its way afterwards")
 	f.DurationVar(&p.Settle, "settle", p.Settle, "idle: quiet time before memory is read")
 	f.DurationVar(&p.Hold, "hold", p.Hold, "idle: quiet time over which processor time is taken; day, chat, routing, fanout, scale: before memory is read, once before and once after the traffic")
-	f.Var((*numbers)(&p.Steps), "steps", "idle: `sockets` open at each step, such as 5000,10000,15000; none = thirds of all")
+	f.Var((*numbers)(&p.Steps), "steps", "idle: `sockets` open at each step, whole chats, such as 5000,10000,15000; none = thirds of all")
 	f.Var((*numbers)(&p.Instances), "instances", "scale: `routers` of each turn")
 	f.Float64Var(&p.Share, "share", p.Share, "of the sockets that drop and come back, 0 to 1")
-	f.DurationVar(&p.Spread, "spread", p.Spread, "reconnect: over which the sockets drop (default: all at once)")
+	f.DurationVar(&p.Spread, "spread", p.Spread, "reconnect: over which the sockets drop, at most -duration (default: all at once)")
 	f.IntVar(&p.Busy, "busy", p.Busy, "day: busy chats, part of -chats")
 	f.Float64Var(&p.BusyRate, "busy-rate", p.BusyRate, "day: messages per second of all busy chats; -rate is of the quiet ones")
 }
@@ -158,6 +158,9 @@ const socketsPerSource = 10_000
 func (o *options) finish() error {
 	if err := o.plan.Validate(); err != nil {
 		return err
+	}
+	if (o.relay || o.onlyRelay) && o.plan.Typing && o.plan.Senders > 1 {
+		return errors.New("the bare relay names no typist, so typing there needs -senders 1")
 	}
 	if o.scenario.Kind == scenario.Actors {
 		return nil

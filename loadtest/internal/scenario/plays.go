@@ -16,10 +16,8 @@ func traffic(ctx context.Context, s *Stage) error {
 	if err := s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.BeforeBytes = bytes }); err != nil {
 		return err
 	}
-	if s.Plan.Warmup > 0 {
-		if err := s.Talk(ctx, Stretch{For: s.Plan.Warmup}); err != nil {
-			return err
-		}
+	if err := s.warmUp(ctx); err != nil {
+		return err
 	}
 	if err := s.Measure(ctx, Stretch{For: s.Plan.Duration}); err != nil {
 		return err
@@ -30,11 +28,19 @@ func traffic(ctx context.Context, s *Stage) error {
 	return s.quiet(ctx, func(q *report.Quiet, bytes int64) { q.AfterBytes = bytes })
 }
 
+// warmUp sends for the plan's time, if there is any.
+func (s *Stage) warmUp(ctx context.Context) error {
+	if s.Plan.Warmup == 0 {
+		return nil
+	}
+	return s.Talk(ctx, Stretch{For: s.Plan.Warmup})
+}
+
 // idle reads the server's memory with more and more sockets open, then its processor time while nothing happens.
 func idle(ctx context.Context, s *Stage) error {
 	steps := s.Plan.Steps
 	if len(steps) == 0 {
-		steps = thirds(s.Plan.Total())
+		steps = thirds(s.Plan.Chats, s.Plan.Sockets)
 	}
 	open := 0
 	for _, sockets := range steps {
@@ -56,13 +62,11 @@ func idle(ctx context.Context, s *Stage) error {
 	return s.Hold(ctx)
 }
 
-// thirds is three steps of equal height.
-func thirds(total int) []int {
+// thirds is three steps of about equal height in sockets, of whole chats; fewer of them with fewer than three chats.
+func thirds(chats, sockets int) []int {
 	var steps []int
-	for i := 1; i <= 3; i++ {
-		if n := total * i / 3; n > 0 && (len(steps) == 0 || n > steps[len(steps)-1]) {
-			steps = append(steps, n)
-		}
+	for i := max(1, 4-chats); i <= 3; i++ {
+		steps = append(steps, (chats*i/3)*sockets)
 	}
 	return steps
 }
@@ -78,7 +82,7 @@ func reconnect(ctx context.Context, s *Stage) error {
 	if err := s.Open(ctx, s.Plan.Chats); err != nil {
 		return err
 	}
-	if err := s.Talk(ctx, Stretch{For: s.Plan.Warmup}); err != nil {
+	if err := s.warmUp(ctx); err != nil {
 		return err
 	}
 	before, err := s.usage(ctx)
@@ -96,9 +100,7 @@ func reconnect(ctx context.Context, s *Stage) error {
 	if err := s.Measure(ctx, Stretch{For: s.Plan.Duration, Bounce: bounce}); err != nil {
 		return err
 	}
-	if r := s.result.Reconnect; r != nil { // a closed loop drops nobody
-		r.CalmCPUSeconds = spent(before, after)
-	}
+	s.result.Reconnect.CalmCPUSeconds = spent(before, after)
 	return s.Drain(ctx)
 }
 
