@@ -113,7 +113,8 @@ type Idle struct {
 // Reconnect is what came of sockets that dropped and came back with resume while traffic went on.
 type Reconnect struct {
 	Sockets        int              `json:"sockets"`
-	Seconds        float64          `json:"seconds"`                  // from the first drop until the last was back
+	NotBack        int              `json:"notBack,omitempty"`        // of these, given up a minute after their drop
+	Seconds        float64          `json:"seconds"`                  // from the first drop until the last was back or given up
 	BackMs         *Latency         `json:"backMs,omitempty"`         // from a drop until its socket had all that it had missed
 	CalmCPUSeconds *float64         `json:"calmCpuSeconds,omitempty"` // of the server in a stretch as long as the measured one, with the same traffic and no drops
 	Retries        map[string]int64 `json:"retries,omitempty"`        // dials that failed, by reason
@@ -186,6 +187,9 @@ func (r *Result) Problems(tolerant bool) []string {
 	}
 	if r.Outage != nil {
 		found = append(found, r.Outage.problems()...)
+	}
+	if r.Reconnect != nil && r.Reconnect.NotBack > 0 {
+		found = append(found, fmt.Sprintf("%d sockets that dropped and did not come back", r.Reconnect.NotBack))
 	}
 	found = append(found, named("socket closed by the server:", r.Closes)...)
 	return append(found, named("socket not opened:", r.Refused)...)

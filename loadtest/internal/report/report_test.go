@@ -49,7 +49,7 @@ func full(target string, scale float64) *Result {
 		Actors: bare(scale),
 		Quiet:  &Quiet{BeforeBytes: 30 << 20, AfterBytes: 36 << 20},
 		Reconnect: &Reconnect{
-			Sockets: 1000, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
+			Sockets: 1000, NotBack: 2, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
 		},
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
 		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
@@ -198,7 +198,7 @@ func TestSlope(t *testing.T) {
 func TestProblems(t *testing.T) {
 	r := full("router", 1)
 	strict, tolerant := r.Problems(false), r.Problems(true)
-	if len(strict) != 14 || len(tolerant) != 13 || strict[0] != "not finished: interrupted" {
+	if len(strict) != 15 || len(tolerant) != 14 || strict[0] != "not finished: interrupted" {
 		t.Errorf("strict %q\ntolerant %q", strict, tolerant)
 	}
 	if got := (&Result{}).Problems(false); len(got) != 0 {

@@ -115,7 +115,11 @@ func (t *Traffic) write(line lineFunc, p plan.Plan) {
 }
 
 func (r *Reconnect) write(line lineFunc, t *Traffic) {
-	line("dropped", "%s sockets, all back after %.2f s", humanize.Comma(int64(r.Sockets)), r.Seconds)
+	back := "all"
+	if r.NotBack > 0 {
+		back = humanize.Comma(int64(r.Sockets - r.NotBack))
+	}
+	line("dropped", "%s sockets, %s back after %.2f s", humanize.Comma(int64(r.Sockets)), back, r.Seconds)
 	r.BackMs.line(line, "- back")
 	if t != nil && t.CPUSeconds != nil && r.CalmCPUSeconds != nil {
 		line("- cost", "server CPU %s, %s in an equal stretch before without drops", seconds(*t.CPUSeconds), seconds(*r.CalmCPUSeconds))

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"time"
 
 	"eclipse/loadtest/internal/report"
 	"eclipse/loadtest/internal/work"
@@ -96,12 +97,20 @@ func reconnect(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
-	bounce := &work.Bounce{Share: s.Plan.Share, Spread: s.Plan.Spread}
+	bounce := s.bounce(s.Plan.Spread)
 	if err := s.Measure(ctx, Stretch{For: s.Plan.Duration, Bounce: bounce}); err != nil {
 		return err
 	}
 	s.result.Reconnect.CalmCPUSeconds = spent(before, after)
 	return s.Drain(ctx)
+}
+
+// comeBackTime is how long after its drop a socket may need to be back; real clients try for longer, people do not wait for them.
+const comeBackTime = time.Minute
+
+// bounce drops the plan's share of sockets over a time.
+func (s *Stage) bounce(spread time.Duration) *work.Bounce {
+	return &work.Bounce{Share: s.Plan.Share, Spread: spread, Patience: comeBackTime}
 }
 
 // day compares the memory after traffic with what it was before.
@@ -114,7 +123,7 @@ func day(ctx context.Context, s *Stage) error {
 	}
 	mixed := Stretch{For: s.Plan.Duration, Mixed: true}
 	if s.Plan.Share > 0 {
-		mixed.Bounce = &work.Bounce{Share: s.Plan.Share, Spread: s.Plan.Duration}
+		mixed.Bounce = s.bounce(s.Plan.Duration)
 	}
 	if err := s.Measure(ctx, mixed); err != nil {
 		return err

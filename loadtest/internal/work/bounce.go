@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"eclipse/loadtest/internal/pace"
@@ -12,6 +13,7 @@ import (
 // bounce drops sockets and waits until they are back. Only as many as there are dialers dial at once.
 func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 	leavers := w.share(b.Share)
+	var gone atomic.Int64
 	before := w.meter.refused()
 	start := time.Now()
 	dialers := make(chan struct{}, max(1, w.setup.Dialers))
@@ -24,10 +26,10 @@ func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 			}
 			dropped := time.Now()
 			s.drop()
-			dialers <- struct{}{}
-			defer func() { <-dialers }()
-			if s.comeBack(ctx) {
+			if s.comeBack(ctx, dropped.Add(b.Patience), dialers) {
 				w.meter.back(time.Since(dropped))
+			} else {
+				gone.Add(1)
 			}
 		})
 	}
@@ -38,7 +40,7 @@ func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 			delete(retries, reason)
 		}
 	}
-	return &Bounced{Sockets: len(leavers), Took: time.Since(start), Retries: retries}
+	return &Bounced{Sockets: len(leavers), NotBack: int(gone.Load()), Took: time.Since(start), Retries: retries}
 }
 
 // share picks sockets evenly over all chats and members.
@@ -64,26 +66,17 @@ func (s *socket) drop() {
 	s.hangUp()
 }
 
-// comeBackTime bounds a return; comeBackPause is between two tries.
-const (
-	comeBackTime  = time.Minute
-	comeBackPause = 200 * time.Millisecond
-)
+// comeBackPause is between two tries.
+const comeBackPause = 200 * time.Millisecond
 
 // comeBack dials until it is let in and has what it missed, and says what the server has not acknowledged. It gives up
-// after a time, which leaves the socket's deliveries lost.
-func (s *socket) comeBack(ctx context.Context) bool {
-	w := s.chat.worker
-	for end := time.Now().Add(comeBackTime); ; {
-		err := s.open(ctx)
-		if err == nil {
-			break
-		}
-		w.meter.count(w.meter.refusals, dialName(err))
-		if time.Now().After(end) || pace.Wait(ctx, comeBackPause) != nil {
-			s.chat.leave(s.index)
-			return false
-		}
+// at a time, which leaves the socket's deliveries lost.
+func (s *socket) comeBack(ctx context.Context, end time.Time, dialers chan struct{}) bool {
+	ctx, cancel := context.WithDeadline(ctx, end)
+	defer cancel()
+	if !s.redial(ctx, dialers) {
+		s.chat.leave(s.index)
+		return false
 	}
 	s.sending.Lock()
 	defer s.sending.Unlock()
@@ -92,6 +85,27 @@ func (s *socket) comeBack(ctx context.Context) bool {
 		s.write(seq)
 	}
 	return true
+}
+
+// redial tries, once it is its turn, until it is let in or the time is over.
+func (s *socket) redial(ctx context.Context, dialers chan struct{}) bool {
+	select {
+	case dialers <- struct{}{}:
+		defer func() { <-dialers }()
+	case <-ctx.Done():
+		return false
+	}
+	m := s.chat.worker.meter
+	for {
+		err := s.open(ctx)
+		if err == nil {
+			return true
+		}
+		m.count(m.refusals, dialName(err))
+		if pace.Wait(ctx, comeBackPause) != nil {
+			return false
+		}
+	}
 }
 
 // unacked lists the numbers of a sender's messages that wait for an ack.

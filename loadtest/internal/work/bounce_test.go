@@ -13,13 +13,14 @@ import (
 )
 
 // logServer keeps one log for all of its sockets: each message is acknowledged, logged and sent to everyone; a socket
-// that names a place gets what it missed. forget has it lose the first entry of every replay.
+// that names a place gets what it missed. forget has it lose the first entry of every replay, mute has it end none.
 type logServer struct {
 	mu     sync.Mutex
 	log    [][]byte
 	known  map[string]bool
 	open   map[*websocket.Conn]bool
 	forget bool
+	mute   bool
 }
 
 func (l *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +55,9 @@ func (l *logServer) join(c *websocket.Conn, offset string) {
 			say(c, "%s", entry)
 		}
 	}
+	if l.mute {
+		return
+	}
 	say(c, `{"type":"resumed","epoch":"e","offset":%d}`, len(l.log))
 }
 
@@ -87,6 +91,10 @@ func say(c *websocket.Conn, format string, args ...any) {
 
 func bounced(t *testing.T, l *logServer, share float64) (*Bounced, *Final) {
 	t.Helper()
+	patience := time.Minute
+	if l.mute {
+		patience = 500 * time.Millisecond
+	}
 	l.known, l.open = map[string]bool{}, map[*websocket.Conn]bool{}
 	p := serveWorker(t)
 	s := setup(start(t, l))
@@ -95,7 +103,7 @@ func bounced(t *testing.T, l *logServer, share float64) (*Bounced, *Final) {
 	p.must(Command{Do: Open, Chats: 1})
 	p.must(Command{Do: Say, Talk: &Talk{Rate: 500, For: 100 * time.Millisecond}})
 	d := p.must(Command{Do: Say, Talk: &Talk{
-		Rate: 1000, For: 300 * time.Millisecond, Measured: true, Bounce: &Bounce{Share: share, Spread: 100 * time.Millisecond},
+		Rate: 1000, For: 300 * time.Millisecond, Measured: true, Bounce: &Bounce{Share: share, Spread: 100 * time.Millisecond, Patience: patience},
 	}})
 	p.must(Command{Do: Drain, Timeout: time.Second})
 	return d.Bounced, p.must(Command{Do: Close}).Final
@@ -120,6 +128,14 @@ func TestAShareOfTheSocketsDrops(t *testing.T) {
 func TestAReplayWithAHoleIsFound(t *testing.T) {
 	if _, f := bounced(t, &logServer{forget: true}, 1); f.Verdict.Lost == 0 {
 		t.Errorf("%+v", f.Verdict)
+	}
+}
+
+// That a return did not end is told, and the sockets that are closed after it are no blame of the server's.
+func TestSocketsThatDoNotComeBackAreCounted(t *testing.T) {
+	b, f := bounced(t, &logServer{mute: true}, 1)
+	if b.NotBack != 4 || f.Verdict.Lost == 0 || len(f.Closes) > 0 {
+		t.Errorf("%+v, %+v", b, f)
 	}
 }
 

@@ -62,8 +62,9 @@ type Talk struct {
 // Bounce has sockets drop without a word while the talk goes on, and come back with resume. What a socket has to say
 // meanwhile, and what was not acknowledged, it says when it is back.
 type Bounce struct {
-	Share  float64       `json:"share"`  // of all sockets
-	Spread time.Duration `json:"spread"` // over which they drop; 0 = all at once
+	Share    float64       `json:"share"`    // of all sockets
+	Spread   time.Duration `json:"spread"`   // over which they drop; 0 = all at once
+	Patience time.Duration `json:"patience"` // after its drop, until a socket is back or given up
 }
 
 // Event is one line to the parent: exactly one field is set.
@@ -101,7 +102,8 @@ type Done struct {
 // Bounced is how a bounce went.
 type Bounced struct {
 	Sockets int              `json:"sockets"`
-	Took    time.Duration    `json:"took"`              // from the first drop until the last one was back
+	NotBack int              `json:"notBack,omitempty"` // of these, given up
+	Took    time.Duration    `json:"took"`              // from the first drop until the last one was back or given up
 	Retries map[string]int64 `json:"retries,omitempty"` // dials that failed and were tried again, by reason
 }
 
