@@ -125,8 +125,11 @@ func (c *Chat) Misroute() { c.counts.Misrouted++ }
 // Unexpect counts a delivery that is nothing that this run sent.
 func (c *Chat) Unexpect() { c.counts.Unexpected++ }
 
-// Leave says that socket r is closed: it will receive nothing more, and what it still misses is lost.
+// Leave says that socket r is closed: what it still misses is lost, unless it is awaited again.
 func (c *Chat) Leave(r int) { c.order.leave(r) }
+
+// Await says that socket r, which may have left, will be back and get what it missed.
+func (c *Chat) Await(r int) { c.order.await(r) }
 
 // Verdict is the judgement so far; what is still on its way counts as lost.
 func (c *Chat) Verdict() Verdict {

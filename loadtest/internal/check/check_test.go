@@ -168,6 +168,56 @@ func TestOrderForgetsWhatAllHavePassed(t *testing.T) {
 	}
 }
 
+// However long a socket was away, its return is no fork, and what it gets from then on is checked again.
+func TestASocketThatLeftMayComeBack(t *testing.T) {
+	for _, away := range []int{10, 10_000} {
+		c := New(3, 1, true)
+		c.Leave(1)
+		for range away {
+			seq := c.Send(0)
+			c.Receive(0, 0, seq)
+			c.Receive(2, 0, seq)
+		}
+		c.Await(1)
+		for seq := range away {
+			c.Receive(1, 0, uint32(seq+1))
+		}
+		a, b := c.Send(0), c.Send(0)
+		for r, line := range [][]uint32{{a, b}, {b, a}, {a, b}} {
+			c.Receive(r, 0, line[0])
+			c.Receive(r, 0, line[1])
+		}
+		if v := c.Verdict(); v.Lost != 0 || v.OutOfOrder != 1 || v.Forked == 0 {
+			t.Errorf("away for %d messages: %+v", away, v)
+		}
+	}
+}
+
+// A return into a line that was cut off, with a loss in what it catches up with, is a loss and no fork.
+func TestALossWhileCatchingUpIsNoFork(t *testing.T) {
+	const n = 1000
+	c := New(3, 1, true)
+	c.Leave(1)
+	for range n {
+		seq := c.Send(0)
+		c.Receive(0, 0, seq)
+		c.Receive(2, 0, seq)
+	}
+	c.Await(1)
+	for seq := uint32(2); seq <= n; seq++ {
+		c.Receive(1, 0, seq)
+	}
+	for range 200 {
+		seq := c.Send(0)
+		for r := range 3 {
+			c.Receive(r, 0, seq)
+		}
+	}
+	if v := c.Verdict(); v.Lost != 1 || v.Forked != 0 || v.OutOfOrder != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestRefusedIsNotLost(t *testing.T) {
 	c := New(2, 1, true)
 	for range 3 {

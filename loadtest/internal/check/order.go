@@ -27,11 +27,15 @@ func (o *order) init(sockets int) {
 	o.room = minRoom
 }
 
-// arrive takes the next message of socket r, which it has never received before.
+// arrive takes the next message of socket r, which it has never received before. What a socket that was away for long has
+// to catch up with may be cut off already; in which order it comes is not checked then.
 func (o *order) arrive(r int, m mark) {
 	if o.logs == nil {
 		i := o.at[r] - o.base
 		switch {
+		case i < 0:
+			o.at[r]++
+			return
 		case i == len(o.line):
 			o.line = append(o.line, m)
 			o.at[r]++
@@ -50,11 +54,14 @@ func (o *order) arrive(r int, m mark) {
 
 func (o *order) leave(r int) { o.left[r] = true }
 
+// await has socket r hold the line up again.
+func (o *order) await(r int) { o.left[r] = false }
+
 func (o *order) trim() {
 	first := o.base + len(o.line)
 	for r, at := range o.at {
 		if !o.left[r] {
-			first = min(first, at)
+			first = min(first, max(at, o.base))
 		}
 	}
 	o.line = o.line[:copy(o.line, o.line[first-o.base:])]

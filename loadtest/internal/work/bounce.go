@@ -74,6 +74,7 @@ const comeBackPause = 200 * time.Millisecond
 func (s *socket) comeBack(ctx context.Context, end time.Time, dialers chan struct{}) bool {
 	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
+	s.chat.await(s.index) // the server may have closed it before it dropped
 	if !s.redial(ctx, dialers) {
 		s.chat.leave(s.index)
 		return false

@@ -21,6 +21,8 @@ type logServer struct {
 	open   map[*websocket.Conn]bool
 	forget bool
 	mute   bool
+
+	closeAt int // messages after which everyone is closed, once; 0 = never
 }
 
 func (l *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +82,9 @@ func (l *logServer) take(c *websocket.Conn, frame []byte) {
 		l.log = append(l.log, entry)
 		for each := range l.open {
 			say(each, "%s", entry)
+			if len(l.log) == l.closeAt {
+				_ = each.WriteMessage(websocket.CloseMessage, websocket.FormatCloseMessage(4009, ""))
+			}
 		}
 	}
 	say(c, `{"type":"ack","clientMessageId":%q,"status":"stored"}`, m.ClientMessageID)
@@ -135,6 +140,15 @@ func TestAReplayWithAHoleIsFound(t *testing.T) {
 func TestSocketsThatDoNotComeBackAreCounted(t *testing.T) {
 	b, f := bounced(t, &logServer{mute: true}, 1)
 	if b.NotBack != 4 || f.Verdict.Lost == 0 || len(f.Closes) > 0 {
+		t.Errorf("%+v, %+v", b, f)
+	}
+}
+
+// A socket that the server closes comes back too when it is its turn to drop; the close is told all the same.
+func TestASocketThatTheServerClosedComesBack(t *testing.T) {
+	l := &logServer{closeAt: 20}
+	b, f := bounced(t, l, 1)
+	if n := f.Closes["4009"]; b.NotBack != 0 || n != 4 || len(f.Verdict.Violations()) > 0 || f.Unacked > 0 {
 		t.Errorf("%+v, %+v", b, f)
 	}
 }

@@ -165,6 +165,13 @@ func (c *chat) leave(r int) {
 	c.judge.Leave(r)
 }
 
+// await says that socket r will be back.
+func (c *chat) await(r int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.judge.Await(r)
+}
+
 // account adds the chat's verdict to the process's.
 func (c *chat) account(f *Final) {
 	c.mu.Lock()

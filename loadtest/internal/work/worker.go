@@ -76,6 +76,9 @@ func (w *worker) talk(ctx context.Context, t Talk) (bounced *Bounced, err error)
 	if t.Once {
 		planned = time.Duration(float64(len(w.chats)*w.setup.Senders) / t.Rate * float64(time.Second))
 	}
+	if t.Bounce != nil {
+		planned = max(planned, t.Bounce.Spread+t.Bounce.Patience)
+	}
 	guard := time.AfterFunc(planned+overrun, w.drop)
 	defer guard.Stop()
 	if t.Rate == 0 {
