@@ -145,7 +145,7 @@ func (o *options) loadFlags(f *flag.FlagSet) {
 	f.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.x (default: one for every 10,000 sockets)")
 	f.IntVar(&o.dialers, "dialers", 64, "sockets being opened at once")
 	f.BoolVar(&o.pin, "pin", false, "the server on one processor of its own, all else on the others")
-	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses with an error are no failure")
+	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses by name, with an error, are no failure")
 	f.StringVar(&o.json, "json", "", "`file` to write the report to, for machines")
 	f.StringVar(&o.html, "html", "", "`file` to write the report to as a page with plots; actors have none")
 	f.StringVar(&o.profile, "cpuprofile", "", "actors: `prefix` of files to write a processor profile of each part to")

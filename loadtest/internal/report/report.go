@@ -53,11 +53,13 @@ type Result struct {
 	Reconnect *Reconnect `json:"reconnect,omitempty"`
 	Quiet     *Quiet     `json:"quiet,omitempty"`
 
-	Verdict check.Verdict    `json:"verdict"`
-	Unacked int64            `json:"unacked"`           // messages neither acknowledged nor refused
-	Errors  map[string]int64 `json:"errors,omitempty"`  // error frames by code
-	Closes  map[string]int64 `json:"closes,omitempty"`  // sockets that the server ended, by code
-	Refused map[string]int64 `json:"refused,omitempty"` // sockets that did not open, by reason
+	Verdict  check.Verdict    `json:"verdict"`
+	Unacked  int64            `json:"unacked"`            // messages neither acknowledged nor refused
+	Unstored int64            `json:"unstored,omitempty"` // messages accepted and then neither stored nor refused
+	Errors   map[string]int64 `json:"errors,omitempty"`   // error frames by code, and what else was wrong with frames
+	Refusals map[string]int64 `json:"refusals,omitempty"` // of the errors, those that refused a message by name
+	Closes   map[string]int64 `json:"closes,omitempty"`   // sockets that the server ended, by code
+	Refused  map[string]int64 `json:"refused,omitempty"`  // sockets that did not open, by reason
 
 	Notes  []string `json:"notes,omitempty"` // what is to be known about the figures
 	Series []Point  `json:"series,omitempty"`
@@ -171,8 +173,8 @@ func Summarize(h *hdrhistogram.Histogram) *Latency {
 	}
 }
 
-// Problems names all that must not be, in words for a person. With tolerant, messages that the server refused with
-// an error are none.
+// Problems names all that must not be, in words for a person. With tolerant, errors that refused a message by name are
+// none.
 func (r *Result) Problems(tolerant bool) []string {
 	var found []string
 	if r.Error != "" {
@@ -182,9 +184,13 @@ func (r *Result) Problems(tolerant bool) []string {
 	if r.Unacked > 0 {
 		found = append(found, fmt.Sprintf("%d messages without an ack", r.Unacked))
 	}
-	if !tolerant {
-		found = append(found, named("error", r.Errors)...)
+	if r.Unstored > 0 {
+		found = append(found, fmt.Sprintf("%d messages accepted and not stored in time", r.Unstored))
 	}
+	if r.Verdict.Sent > 0 && r.Verdict.Received == 0 {
+		found = append(found, "nothing of what was sent was delivered")
+	}
+	found = append(found, named("error", r.errors(tolerant))...)
 	if r.Outage != nil {
 		found = append(found, r.Outage.problems()...)
 	}
@@ -193,6 +199,20 @@ func (r *Result) Problems(tolerant bool) []string {
 	}
 	found = append(found, named("socket closed by the server:", r.Closes)...)
 	return append(found, named("socket not opened:", r.Refused)...)
+}
+
+// errors are those that are a problem.
+func (r *Result) errors(tolerant bool) map[string]int64 {
+	if !tolerant {
+		return r.Errors
+	}
+	rest := map[string]int64{}
+	for name, n := range r.Errors {
+		if n -= r.Refusals[name]; n > 0 {
+			rest[name] = n
+		}
+	}
+	return rest
 }
 
 func named(what string, counts map[string]int64) []string {

@@ -52,7 +52,7 @@ func full(target string, scale float64) *Result {
 			Sockets: 1000, NotBack: 2, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
 		},
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
-		Unacked: 8, Errors: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
+		Unacked: 8, Unstored: 9, Errors: map[string]int64{"OVERLOADED": 1, "malformed frame": 1}, Refusals: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},
 		Notes: []string{"one reading failed"}, Series: []Point{{Second: 1, Opened: 10, Sent: 500, Delivered: 1000, P50Ms: 1, P90Ms: 2, P99Ms: 4, CPU: 0.1, RedisCPU: 0.01, RSSBytes: 38 << 20, Doing: "measuring"}},
 	}
 }
@@ -198,7 +198,7 @@ func TestSlope(t *testing.T) {
 func TestProblems(t *testing.T) {
 	r := full("router", 1)
 	strict, tolerant := r.Problems(false), r.Problems(true)
-	if len(strict) != 15 || len(tolerant) != 14 || strict[0] != "not finished: interrupted" {
+	if len(strict) != 17 || len(tolerant) != 16 || strict[0] != "not finished: interrupted" {
 		t.Errorf("strict %q\ntolerant %q", strict, tolerant)
 	}
 	if got := (&Result{}).Problems(false); len(got) != 0 {
@@ -214,6 +214,22 @@ func TestWhatWasNotFinishedIsNotOK(t *testing.T) {
 	}
 	if want := "\nchat on router\n  FAILED  not finished: interrupted\n"; b.String() != want {
 		t.Errorf("%s", &b)
+	}
+}
+
+// Refusals are tolerated where that is asked; what names no message, and a run in which nothing arrived, never.
+func TestToleratesRefusalsOnly(t *testing.T) {
+	r := &Result{Verdict: check.Verdict{Sent: 9, Refused: 2, Received: 7}, Errors: map[string]int64{"OVERLOADED": 3}, Refusals: map[string]int64{"OVERLOADED": 2}}
+	if got := r.Problems(true); len(got) != 1 || got[0] != "1 × error OVERLOADED" {
+		t.Errorf("%q", got)
+	}
+	r.Errors["OVERLOADED"] = 2
+	if got := r.Problems(true); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	r.Verdict = check.Verdict{Sent: 2, Refused: 2}
+	if got := r.Problems(true); len(got) != 1 {
+		t.Errorf("%q", got)
 	}
 }
 

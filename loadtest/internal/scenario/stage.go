@@ -86,12 +86,14 @@ func (s *Stage) play(ctx context.Context, sc Scenario) error {
 
 // settle adds up the accounts of the processes.
 func (s *Stage) settle(done []*work.Done) {
-	s.result.Errors, s.result.Closes = map[string]int64{}, map[string]int64{}
+	s.result.Errors, s.result.Refusals, s.result.Closes = map[string]int64{}, map[string]int64{}, map[string]int64{}
 	var v check.Verdict
 	for _, d := range done {
 		v.Add(d.Final.Verdict)
 		s.result.Unacked += d.Final.Unacked
+		s.result.Unstored += d.Final.Unstored
 		addUp(s.result.Errors, d.Final.Errors)
+		addUp(s.result.Refusals, d.Final.Refusals)
 		addUp(s.result.Closes, d.Final.Closes)
 	}
 	s.result.Verdict = v

@@ -69,7 +69,7 @@ func (s *socket) drop() {
 // comeBackPause is between two tries.
 const comeBackPause = 200 * time.Millisecond
 
-// comeBack dials until it is let in and has what it missed, and says what the server has not acknowledged. It gives up
+// comeBack dials until it is let in and has what it missed, and says what the server has not stored. It gives up
 // at a time, which leaves the socket's deliveries lost.
 func (s *socket) comeBack(ctx context.Context, end time.Time, dialers chan struct{}) bool {
 	ctx, cancel := context.WithDeadline(ctx, end)
@@ -82,7 +82,7 @@ func (s *socket) comeBack(ctx context.Context, end time.Time, dialers chan struc
 	s.sending.Lock()
 	defer s.sending.Unlock()
 	s.away = false
-	for _, seq := range s.chat.unacked(s.index) {
+	for _, seq := range s.chat.unstored(s.index) {
 		s.write(seq)
 	}
 	return true
@@ -109,8 +109,9 @@ func (s *socket) redial(ctx context.Context, dialers chan struct{}) bool {
 	}
 }
 
-// unacked lists the numbers of a sender's messages that wait for an ack.
-func (c *chat) unacked(sender int) (list []uint32) {
+// unstored lists the numbers of a sender's messages that wait for their last ack. Saying them again is how a new socket asks
+// for it.
+func (c *chat) unstored(sender int) (list []uint32) {
 	if sender >= len(c.flights) {
 		return nil
 	}
@@ -118,7 +119,7 @@ func (c *chat) unacked(sender int) (list []uint32) {
 	defer c.mu.Unlock()
 	f := &c.flights[sender]
 	for i := range f.entries {
-		if f.entries[i].unacked {
+		if f.entries[i].unstored {
 			list = append(list, f.first+uint32(i))
 		}
 	}

@@ -46,9 +46,10 @@ func (c *chat) depart(sender int, due time.Duration, measured bool) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	seq := c.judge.Send(sender)
-	e := entry{due: due, left: int32(c.judge.Receivers()), unacked: c.worker.setup.Acks, measured: measured}
+	acks := c.worker.setup.Acks
+	e := entry{due: due, left: int32(c.judge.Receivers()), unacked: acks, unstored: acks, measured: measured}
 	c.flights[sender].push(seq, e)
-	c.worker.expect(e)
+	c.worker.pending.Add(e.waits())
 	return seq
 }
 
@@ -57,7 +58,7 @@ type arrival struct {
 	counts  bool // for the meter
 	latency time.Duration
 	metered bool // the latency counts too
-	landed  bool // nothing more of the message is to come
+	landed  bool // everyone has the message now, and its sender an ack
 }
 
 // deliver judges a message at socket r.
@@ -116,7 +117,8 @@ func (c *chat) arrived(sender int, seq uint32, now time.Duration) arrival {
 	return a
 }
 
-// acknowledge takes an ack at socket r; a later ack of the same message (accepted, then stored) only counts.
+// acknowledge takes an ack at socket r. The first of a message is the one that counts for the meter and the closed loop;
+// until one says stored, the message is waited for.
 func (c *chat) acknowledge(r int, f frames.Frame, now time.Duration) arrival {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,16 +126,20 @@ func (c *chat) acknowledge(r int, f frames.Frame, now time.Duration) arrival {
 		c.judge.Unexpect()
 		return arrival{}
 	}
+	a := arrival{counts: true}
 	e := c.flights[r].get(f.Tag.Seq)
-	if e == nil || !e.unacked {
-		return arrival{counts: true}
+	if e == nil {
+		return a
 	}
-	e.unacked = false
-	c.worker.pending.Add(-1)
-	a := arrival{counts: true, latency: now - e.due, metered: e.measured, landed: e.done()}
-	if a.landed {
-		c.flights[r].land()
+	if e.unacked {
+		e.unacked = false
+		a.latency, a.metered, a.landed = now-e.due, e.measured, e.done()
 	}
+	if f.Stored && e.unstored {
+		e.unstored = false
+		c.worker.pending.Add(-1)
+	}
+	c.flights[r].land()
 	return a
 }
 
@@ -142,21 +148,26 @@ func (c *chat) own(r int, f frames.Frame) bool {
 	return f.Tagged && f.Tag.Run == c.worker.setup.Run && f.Tag.Chat == c.number && f.Tag.Sender == r && r < len(c.flights)
 }
 
-// refuse takes an error frame at socket r; true when it ended the wait for a message.
-func (c *chat) refuse(r int, f frames.Frame) bool {
+// refuse takes an error frame at socket r: whether it names one of the socket's messages, and whether a closed loop waited
+// for that one.
+func (c *chat) refuse(r int, f frames.Frame) (named, awaited bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.own(r, f) || !c.judge.Refuse(r, f.Tag.Seq) {
-		return false
+	if !c.own(r, f) {
+		return false, false
+	}
+	if !c.judge.Refuse(r, f.Tag.Seq) {
+		return c.judge.Refused(r, f.Tag.Seq), false // again, or a number that was never sent
 	}
 	e := c.flights[r].get(f.Tag.Seq)
-	if e == nil || e.done() {
-		return false
+	if e == nil {
+		return true, false
 	}
-	c.worker.forget(*e)
-	e.left, e.unacked = 0, false
+	awaited = !e.done()
+	c.worker.pending.Add(-e.waits())
+	e.left, e.unacked, e.unstored = 0, false, false
 	c.flights[r].land()
-	return true
+	return true, awaited
 }
 
 func (c *chat) leave(r int) {
@@ -178,6 +189,7 @@ func (c *chat) account(f *Final) {
 	defer c.mu.Unlock()
 	f.Verdict.Add(c.judge.Verdict())
 	for i := range c.flights {
-		f.Unacked += c.flights[i].unacked()
+		unacked, unstored := c.flights[i].missing()
+		f.Unacked, f.Unstored = f.Unacked+unacked, f.Unstored+unstored
 	}
 }

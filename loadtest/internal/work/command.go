@@ -40,7 +40,7 @@ type Setup struct {
 	Typing    bool     `json:"typing"`    // typing instead of messages
 	Size      int      `json:"size"`      // bytes of a message's content
 	V1        bool     `json:"v1"`        // a part-2 client
-	Acks      bool     `json:"acks"`      // every message must be acknowledged
+	Acks      bool     `json:"acks"`      // every message must be acknowledged, as stored in the end
 	Types     bool     `json:"types"`     // messages are preceded by typing, which is not followed
 	Resume    bool     `json:"resume"`    // sockets keep their place in the log, so that they can come back
 }
@@ -109,8 +109,10 @@ type Bounced struct {
 
 // Final is the account of a process.
 type Final struct {
-	Verdict check.Verdict    `json:"verdict"`
-	Unacked int64            `json:"unacked"`          // messages neither acknowledged nor refused
-	Errors  map[string]int64 `json:"errors,omitempty"` // error frames by code
-	Closes  map[string]int64 `json:"closes,omitempty"` // sockets that the server ended, by close code
+	Verdict  check.Verdict    `json:"verdict"`
+	Unacked  int64            `json:"unacked"`            // messages neither acknowledged nor refused
+	Unstored int64            `json:"unstored"`           // messages accepted and then neither stored nor refused
+	Errors   map[string]int64 `json:"errors,omitempty"`   // error frames by code, and frames that can be none of a server's
+	Refusals map[string]int64 `json:"refusals,omitempty"` // of these, those that refused a message by name
+	Closes   map[string]int64 `json:"closes,omitempty"`   // sockets that the server ended, by close code
 }

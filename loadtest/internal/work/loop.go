@@ -2,22 +2,6 @@ package work
 
 import "time"
 
-func (w *worker) expect(e entry) {
-	n := int64(e.left)
-	if e.unacked {
-		n++
-	}
-	w.pending.Add(n)
-}
-
-func (w *worker) forget(e entry) {
-	n := int64(e.left)
-	if e.unacked {
-		n++
-	}
-	w.pending.Add(-n)
-}
-
 func (w *worker) received(c *chat, a arrival) {
 	if a.counts {
 		w.meter.delivered(a.latency, a.metered)

@@ -27,6 +27,7 @@ type meter struct {
 	connect  *hdrhistogram.Histogram
 	returns  *hdrhistogram.Histogram
 	errors   map[string]int64
+	named    map[string]int64 // of these, those that refused a message by name
 	closes   map[string]int64
 	refusals map[string]int64 // of dials
 }
@@ -34,7 +35,7 @@ type meter struct {
 func newMeter() *meter {
 	return &meter{
 		latency: NewHistogram(), ack: NewHistogram(), lag: NewHistogram(), connect: NewHistogram(), returns: NewHistogram(),
-		errors: map[string]int64{}, closes: map[string]int64{}, refusals: map[string]int64{},
+		errors: map[string]int64{}, named: map[string]int64{}, closes: map[string]int64{}, refusals: map[string]int64{},
 	}
 }
 

@@ -195,14 +195,27 @@ func (s *socket) handle(p []byte) {
 	case frames.Resumed:
 		s.join()
 	case frames.Error:
-		w.meter.count(w.meter.errors, string(f.Code))
-		if c.refuse(s.index, f) {
-			w.later(c)
-		}
+		s.refused(f)
 	case frames.Malformed:
 		w.meter.count(w.meter.errors, "malformed frame")
-	case frames.Failed, frames.Other:
+	case frames.Failed:
 		s.keepPlace(p)
+		w.meter.count(w.meter.errors, "message_failed")
+	case frames.Other:
+		s.keepPlace(p)
+	}
+}
+
+// refused takes an error frame.
+func (s *socket) refused(f frames.Frame) {
+	c, w := s.chat, s.chat.worker
+	named, awaited := c.refuse(s.index, f)
+	w.meter.count(w.meter.errors, string(f.Code))
+	if named {
+		w.meter.count(w.meter.named, string(f.Code))
+	}
+	if awaited {
+		w.later(c)
 	}
 }
 

@@ -254,6 +254,11 @@ func TestAcksAndRefusals(t *testing.T) {
 			echo(c, []byte(`{"type":"error","error":"busy","code":"OVERLOADED","retryable":true,"clientMessageId":"`+id+`"}`))
 		case 4:
 			echo(c, frame) // and no ack
+		case 6:
+			echo(c, []byte(`{"type":"ack","clientMessageId":"`+id+`","status":"accepted"}`))
+			echo(c, frame)
+			echo(c, []byte(`{"type":"message_failed","data":{"clientMessageId":"`+id+`"}}`))
+			echo(c, []byte(`{"type":"error","error":"busy","code":"OVERLOADED"}`)) // which names nothing
 		default:
 			echo(c, []byte(`{"type":"ack","clientMessageId":"`+id+`","status":"accepted"}`))
 			echo(c, frame)
@@ -264,19 +269,20 @@ func TestAcksAndRefusals(t *testing.T) {
 	p.must(Command{Do: SetUp, Setup: &s})
 	p.must(Command{Do: Open, Chats: 1})
 	p.must(Command{Do: Say, Talk: &Talk{Rate: 1000, For: 10 * time.Millisecond, Measured: true}})
-	if d := p.must(Command{Do: Drain, Timeout: 200 * time.Millisecond}); d.Pending != 1 {
-		t.Errorf("%d pending; one ack is missing", d.Pending)
+	if d := p.must(Command{Do: Drain, Timeout: 200 * time.Millisecond}); d.Pending != 2 {
+		t.Errorf("%d pending; two messages are not stored", d.Pending)
 	}
 	f := p.must(Command{Do: Close}).Final
-	if f.Verdict.Refused != 1 || f.Verdict.Lost != 0 || f.Unacked != 1 || f.Errors["OVERLOADED"] != 1 {
+	if f.Verdict.Refused != 1 || f.Verdict.Lost != 0 || f.Unacked != 1 || f.Unstored != 1 ||
+		f.Errors["OVERLOADED"] != 2 || f.Refusals["OVERLOADED"] != 1 || f.Errors["message_failed"] != 1 {
 		t.Errorf("%+v", f)
 	}
 	var stored, accepted int64
 	for _, tick := range p.ticks {
 		stored, accepted = stored+tick.Stored, accepted+tick.Accepted
 	}
-	if stored != 8 || accepted != 8 {
-		t.Errorf("%d stored, %d accepted; want 8 of each", stored, accepted)
+	if stored != 7 || accepted != 8 {
+		t.Errorf("%d stored, %d accepted; want 7 and 8", stored, accepted)
 	}
 }
 

@@ -163,7 +163,7 @@ func (w *worker) close() *Final {
 	}
 	w.readers.Wait()
 	guard.Stop()
-	f := &Final{Errors: w.meter.errors, Closes: w.meter.closes}
+	f := &Final{Errors: w.meter.errors, Refusals: w.meter.named, Closes: w.meter.closes}
 	for _, c := range w.chats {
 		c.account(f)
 	}
