@@ -167,7 +167,7 @@ func TestMoreAndMoreRouters(t *testing.T) {
 
 func TestSocketsComeBackToTheRouter(t *testing.T) {
 	r := brief(t, "reconnect", "-warmup", "0", "-chats", "6", "-rate", "30", "-redis", "start", "-procs", "2")
-	if b := r.Results[0].Reconnect; b == nil || b.Sockets != 12 || b.BackMs == nil || b.CalmCPUSeconds == nil || b.Seconds <= 0 {
+	if b := r.Results[0].Reconnect; b == nil || b.Sockets != 12 || b.Dialers != 12 || b.BackMs == nil || b.CalmCPUSeconds == nil || b.Seconds <= 0 {
 		t.Errorf("%+v", b)
 	}
 }

@@ -143,12 +143,21 @@ func (o *options) targetFlags(f *flag.FlagSet) {
 func (o *options) loadFlags(f *flag.FlagSet) {
 	f.IntVar(&o.procs, "procs", 0, "processes of sockets (default: as many as file descriptors demand)")
 	f.IntVar(&o.sources, "sources", 0, "source addresses 127.0.0.x (default: one for every 10,000 sockets)")
-	f.IntVar(&o.dialers, "dialers", 64, "sockets being opened at once")
+	f.IntVar(&o.dialers, "dialers", dialers(o.scenario.Plan), "sockets that are opened, or come back, at once; more that drop wait for their turn, which is part of their time")
 	f.BoolVar(&o.pin, "pin", false, "the server on one processor of its own, all else on the others")
 	f.BoolVar(&o.tolerant, "allow-refused", false, "messages that the server refuses by name, with an error, are no failure")
 	f.StringVar(&o.json, "json", "", "`file` to write the report to, for machines")
 	f.StringVar(&o.html, "html", "", "`file` to write the report to as a page with plots; actors have none")
 	f.StringVar(&o.profile, "cpuprofile", "", "actors: `prefix` of files to write a processor profile of each part to")
+}
+
+// dialers is the default of -dialers. Sockets that all drop at once are to come back at once, not through a queue of ours;
+// more than 1,000 handshakes at once would measure this machine.
+func dialers(p plan.Plan) int {
+	if p.Share == 1 {
+		return 1000
+	}
+	return 64
 }
 
 // socketsPerSource keeps each address well below its about 28,000 ports.

@@ -115,6 +115,7 @@ type Idle struct {
 // Reconnect is what came of sockets that dropped and came back with resume while traffic went on.
 type Reconnect struct {
 	Sockets        int              `json:"sockets"`
+	Dialers        int              `json:"dialers"`                  // so many dial at once; what the others wait is part of their time
 	NotBack        int              `json:"notBack,omitempty"`        // of these, given up a minute after their drop
 	Seconds        float64          `json:"seconds"`                  // from the first drop until the last was back or given up
 	BackMs         *Latency         `json:"backMs,omitempty"`         // from a drop until its socket had all that it had missed

@@ -49,7 +49,7 @@ func full(target string, scale float64) *Result {
 		Actors: bare(scale),
 		Quiet:  &Quiet{BeforeBytes: 30 << 20, AfterBytes: 36 << 20},
 		Reconnect: &Reconnect{
-			Sockets: 1000, NotBack: 2, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
+			Sockets: 1000, Dialers: 900, NotBack: 2, Seconds: 1.25, BackMs: latency(100 * scale), CalmCPUSeconds: ptr(0.2), Retries: map[string]int64{"timed out": 2},
 		},
 		Verdict: check.Verdict{Sent: 1000, Refused: 1, Expected: 1998, Received: 1997, Lost: 1, Duplicated: 2, OutOfOrder: 3, Forked: 4, Misrouted: 5, Unexpected: 6, RefusedDelivered: 7},
 		Unacked: 8, Unstored: 9, Errors: map[string]int64{"OVERLOADED": 1, "malformed frame": 1}, Refusals: map[string]int64{"OVERLOADED": 1}, Closes: map[string]int64{"4009": 2}, Refused: map[string]int64{"timed out": 3},

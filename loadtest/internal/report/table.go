@@ -119,7 +119,8 @@ func (r *Reconnect) write(line lineFunc, t *Traffic) {
 	if r.NotBack > 0 {
 		back = humanize.Comma(int64(r.Sockets - r.NotBack))
 	}
-	line("dropped", "%s sockets, %s back after %.2f s", humanize.Comma(int64(r.Sockets)), back, r.Seconds)
+	line("dropped", "%s sockets, %s back after %.2f s, up to %s dialling at once", humanize.Comma(int64(r.Sockets)), back, r.Seconds,
+		humanize.Comma(int64(r.Dialers)))
 	r.BackMs.line(line, "- back")
 	if t != nil && t.CPUSeconds != nil && r.CalmCPUSeconds != nil {
 		line("- cost", "server CPU %s, %s in an equal stretch before without drops", seconds(*t.CPUSeconds), seconds(*r.CalmCPUSeconds))

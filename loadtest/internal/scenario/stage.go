@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Processes int              // of sockets
 	Sources   int              // source addresses, 0 = the kernel's choice
-	Dialers   int              // sockets being opened at once, over all processes
+	Dialers   int              // sockets that are opened, or come back, at once, over all processes
 	Apart     bool             // the server has processors of its own
 	Command   func() *exec.Cmd // starts a process of sockets
 	Progress  *report.Progress

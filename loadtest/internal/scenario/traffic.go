@@ -56,6 +56,7 @@ func (s *Stage) bounced(b *work.Bounced) {
 	}
 	r := s.result.Reconnect
 	r.Sockets += b.Sockets
+	r.Dialers += b.Dialers
 	r.NotBack += b.NotBack
 	r.Seconds = max(r.Seconds, b.Took.Seconds())
 	addUp(r.Retries, b.Retries)

@@ -10,13 +10,14 @@ import (
 	"eclipse/loadtest/internal/pace"
 )
 
-// bounce drops sockets and waits until they are back. Only as many as there are dialers dial at once.
+// bounce drops sockets and waits until they are back. Only as many as there are dialers dial at once; what the others wait is
+// part of their time.
 func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 	leavers := w.share(b.Share)
 	var gone atomic.Int64
 	before := w.meter.refused()
 	start := time.Now()
-	dialers := make(chan struct{}, max(1, w.setup.Dialers))
+	dialers := make(chan struct{}, min(max(1, w.setup.Dialers), max(1, len(leavers))))
 	var all sync.WaitGroup
 	for i, s := range leavers {
 		due := b.Spread * time.Duration(i) / time.Duration(len(leavers))
@@ -40,7 +41,7 @@ func (w *worker) bounce(ctx context.Context, b Bounce) *Bounced {
 			delete(retries, reason)
 		}
 	}
-	return &Bounced{Sockets: len(leavers), NotBack: int(gone.Load()), Took: time.Since(start), Retries: retries}
+	return &Bounced{Sockets: len(leavers), Dialers: cap(dialers), NotBack: int(gone.Load()), Took: time.Since(start), Retries: retries}
 }
 
 // share picks sockets evenly over all chats and members.

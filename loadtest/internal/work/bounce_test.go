@@ -116,7 +116,7 @@ func bounced(t *testing.T, l *logServer, share float64) (*Bounced, *Final) {
 
 func TestSocketsDropAndComeBack(t *testing.T) {
 	b, f := bounced(t, &logServer{}, 1)
-	if b.Sockets != 4 || b.Took <= 0 || len(b.Retries) > 0 {
+	if b.Sockets != 4 || b.Dialers != 4 || b.Took <= 0 || len(b.Retries) > 0 {
 		t.Errorf("%+v", b)
 	}
 	if v := f.Verdict; v.Sent != 350 || v.Received != 4*350 || len(v.Violations()) > 0 || f.Unacked > 0 || len(f.Closes) > 0 {

@@ -33,7 +33,7 @@ type Setup struct {
 	Room      bool     `json:"room"`      // the relay: ?room=, no token
 	Secret    string   `json:"secret"`    // signs the tokens
 	Sources   int      `json:"sources"`   // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
-	Dialers   int      `json:"dialers"`   // sockets being opened at once
+	Dialers   int      `json:"dialers"`   // sockets that are opened, or come back, at once
 	FirstChat int      `json:"firstChat"` // number of this process's first chat
 	Sockets   int      `json:"sockets"`   // per chat; the first is an anonymous visitor, the others are agents
 	Senders   int      `json:"senders"`   // the first so many sockets of a chat take turns
@@ -102,6 +102,7 @@ type Done struct {
 // Bounced is how a bounce went.
 type Bounced struct {
 	Sockets int              `json:"sockets"`
+	Dialers int              `json:"dialers"`           // of these, so many may dial at once
 	NotBack int              `json:"notBack,omitempty"` // of these, given up
 	Took    time.Duration    `json:"took"`              // from the first drop until the last one was back or given up
 	Retries map[string]int64 `json:"retries,omitempty"` // dials that failed and were tried again, by reason
