@@ -88,13 +88,13 @@ func (m *meter) count(in map[string]int64, name string) {
 	in[name]++
 }
 
-// take returns what happened since the last take; the next stretch is measured or not.
-func (m *meter) take(measured bool) *Tick {
+// take returns what happened since the last take.
+func (m *meter) take() *Tick {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.tick
 	t.Latency, t.Ack, t.Lag, t.Connect, t.Back = pack(m.latency), pack(m.ack), pack(m.lag), pack(m.connect), pack(m.returns)
-	m.tick = Tick{Measured: measured}
+	m.tick = Tick{}
 	return &t
 }
 

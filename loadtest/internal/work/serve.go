@@ -45,8 +45,10 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 }
 
 type service struct {
-	mu     sync.Mutex // one line at a time
-	out    *json.Encoder
+	mu       sync.Mutex // one line at a time; a tick is taken and sent in one go, so that none follows the Done of its stretch
+	out      *json.Encoder
+	measured bool // the stretch that goes on is
+
 	worker *worker
 	quit   chan struct{}
 	ticks  sync.WaitGroup
@@ -59,8 +61,27 @@ func (s *service) send(e Event) {
 	_ = s.out.Encode(e)
 }
 
-// tick reports what happened so far. The next stretch is measured or not.
-func (s *service) tick(measured bool) { s.send(Event{Tick: s.worker.meter.take(measured)}) }
+// tick reports what happened so far within a stretch.
+func (s *service) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report()
+}
+
+// begin ends a stretch and reports the rest of it; the next one is measured or not.
+func (s *service) begin(measured bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.report()
+	s.measured = measured
+}
+
+// report takes and sends a tick. mu is held.
+func (s *service) report() {
+	t := s.worker.meter.take()
+	t.Measured = s.measured
+	_ = s.out.Encode(Event{Tick: t})
+}
 
 func (s *service) do(ctx context.Context, c Command) (*Done, error) {
 	if (c.Do == SetUp) != (s.worker == nil) {
@@ -72,16 +93,16 @@ func (s *service) do(ctx context.Context, c Command) (*Done, error) {
 	case Open:
 		done := &Done{Sockets: s.worker.open(ctx, c.Chats)}
 		done.NotOpened = s.worker.meter.refusals
-		s.tick(false)
+		s.begin(false)
 		return done, ctx.Err()
 	case Say:
-		s.tick(c.Talk.Measured)
+		s.begin(c.Talk.Measured)
 		bounced, err := s.worker.talk(ctx, *c.Talk)
-		s.tick(false)
+		s.begin(false)
 		return &Done{Bounced: bounced}, err
 	case Drain:
 		left := s.worker.drain(ctx, c.Timeout)
-		s.tick(false)
+		s.begin(false)
 		return &Done{Pending: left}, ctx.Err()
 	case Close:
 		return &Done{Final: s.worker.close()}, nil
@@ -104,22 +125,13 @@ func (s *service) setUp(ctx context.Context, setup *Setup) (err error) {
 		for {
 			select {
 			case <-ticker.C:
-				s.tickOn()
+				s.tick()
 			case <-s.quit:
 				return
 			}
 		}
 	})
 	return nil
-}
-
-// tickOn reports what happened so far within a stretch.
-func (s *service) tickOn() {
-	m := s.worker.meter
-	m.mu.Lock()
-	measured := m.tick.Measured
-	m.mu.Unlock()
-	s.tick(measured)
 }
 
 // stop ends the ticks and drops what is still open.
