@@ -69,7 +69,7 @@ func (p *population) grow(ctx context.Context, n int) error {
 	}
 	for i := range fresh {
 		for _, s := range fresh[i].sockets {
-			if !eventually(ctx, s.greeted.Load) {
+			if !eventually(ctx, time.Millisecond, s.greeted.Load) {
 				return errors.New("a socket was not greeted")
 			}
 		}
@@ -154,9 +154,9 @@ func (d *direct) Handle(f wire.ClientFrame) {
 // patience bounds every wait for the router.
 const patience = 30 * time.Second
 
-// eventually waits until a condition holds, false when it never does.
-func eventually(ctx context.Context, ok func() bool) bool {
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+// eventually looks again after each nap until a condition holds, false when it never does.
+func eventually(ctx context.Context, nap time.Duration, ok func() bool) bool {
+	for end := time.Now().Add(patience); !ok(); time.Sleep(nap) {
 		if time.Now().After(end) || ctx.Err() != nil {
 			return false
 		}

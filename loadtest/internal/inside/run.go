@@ -52,10 +52,13 @@ func start(ctx context.Context, p plan.Plan, n sizes, profiles string, progress 
 	result := &report.Result{Target: "actors in this process", Plan: p, Actors: r.result}
 	defer progress.Clear()
 	for _, part := range []func(context.Context) error{r.generator, r.typing, r.messages, r.memory} {
-		if err := part(ctx); err != nil {
+		err := part(ctx)
+		if result.Verdict = r.verdict; r.verdict.Refused > 0 {
+			result.Errors = map[string]int64{"frame from the router": r.verdict.Refused}
+		}
+		if err != nil {
 			return result, err
 		}
-		result.Verdict = r.verdict
 	}
 	return result, nil
 }
@@ -105,7 +108,7 @@ func (r *run) profile(p *population) (stop func() error, err error) {
 // judge adds a part to the verdict. Without content only numbers can be compared.
 func (r *run) judge(p report.ActorPart) {
 	r.verdict.Add(check.Verdict{
-		Sent: p.Sent, Expected: p.Expected, Received: min(p.Delivered, p.Expected),
+		Sent: p.Sent, Refused: p.Refused, Expected: p.Expected, Received: min(p.Delivered, p.Expected),
 		Lost: max(0, p.Expected-p.Delivered), Duplicated: max(0, p.Delivered-p.Expected),
 	})
 }

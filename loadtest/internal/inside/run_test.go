@@ -3,10 +3,13 @@ package inside
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"eclipse/internal/wire"
+	"eclipse/loadtest/internal/check"
 	"eclipse/loadtest/internal/host"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
@@ -45,6 +48,51 @@ func TestALossIsFound(t *testing.T) {
 	if err == nil || r.verdict.Lost == 0 || r.verdict.Duplicated != 0 {
 		t.Errorf("%v, %+v", err, r.verdict)
 	}
+}
+
+// answers is a session that does as it likes with each message.
+type answers struct {
+	direct
+	do func(*direct)
+}
+
+func (a *answers) Handle(wire.ClientFrame) { a.do(&a.direct) }
+
+// play has one message sent into a chat of two whose session does as it likes, and judges.
+func play(t *testing.T, do func(*direct)) *run {
+	p := yardstick(1, 2)
+	p.chats[0].sessions[0] = &answers{direct{sockets: p.chats[0].sockets}, do}
+	r := &run{}
+	part, err := drive{window: 4, once: true, size: 100, self: host.Self()}.run(t.Context(), p, "planted")
+	if r.judge(part); err != nil || part.Sent != 1 {
+		t.Errorf("%v, %+v", err, part)
+	}
+	return r
+}
+
+func TestALateRepeatIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := play(t, func(d *direct) {
+			d.Handle(wire.ClientFrame{Kind: wire.KindMessage})
+			time.AfterFunc(echoTime/2, func() { d.sockets[1].AppendText(nil, yardPayload) })
+		})
+		if want := (check.Verdict{Sent: 1, Expected: 2, Received: 2, Duplicated: 1}); r.verdict != want {
+			t.Errorf("%+v", r.verdict)
+		}
+	})
+}
+
+func TestARefusalIsJudged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := play(t, func(d *direct) { d.sockets[0].AppendText(nil, []byte(`{"type":"error","code":"OVERLOADED"}`)) })
+		if want := (check.Verdict{Sent: 1, Refused: 1}); r.verdict != want {
+			t.Errorf("%+v", r.verdict)
+		}
+		if took := time.Since(start); took > patience+time.Second {
+			t.Errorf("waited %v for what never lands", took)
+		}
+	})
 }
 
 // shortly ends soon, so that nobody waits long for what never comes.

@@ -13,7 +13,7 @@ type socket struct {
 	greeted  atomic.Bool  // the connected frame came
 	frames   atomic.Int64 // messages or typing
 	bytes    atomic.Int64 // of all frames, as they would go to the kernel
-	foreign  atomic.Int64 // error frames: nothing here should cause one
+	foreign  atomic.Int64 // error frames, each of which refuses a message: nothing here should cause one
 	landings *landings    // of the last socket of a chat, nil for the others
 }
 

@@ -23,6 +23,7 @@ type ActorPart struct {
 	Sockets            int     `json:"sockets"` // per chat
 	Seconds            float64 `json:"seconds"`
 	Sent               int64   `json:"sent"`
+	Refused            int64   `json:"refused,omitempty"` // messages answered with an error
 	Expected           int64   `json:"expected"`
 	Delivered          int64   `json:"delivered"`
 	SentPerSecond      float64 `json:"sentPerSecond"`

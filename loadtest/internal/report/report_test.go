@@ -77,7 +77,7 @@ func outages(scale float64) *Outage {
 func bare(scale float64) *Actors {
 	part := func(name string, chats int) ActorPart {
 		return ActorPart{
-			Name: name, Chats: chats, Sockets: 2, Seconds: 3, Sent: 3000, Expected: 6000, Delivered: 6000, SentPerSecond: 1000, DeliveredPerSecond: 2000,
+			Name: name, Chats: chats, Sockets: 2, Seconds: 3, Sent: 3000, Refused: 1, Expected: 6000, Delivered: 6000, SentPerSecond: 1000, DeliveredPerSecond: 2000,
 			BytesPerDelivery: 134, CPUUsPerMessage: 2 * scale, CPUUsPerDelivery: scale, Processors: 1.8,
 		}
 	}
