@@ -2,7 +2,8 @@
 // it cost: go run ./loadtest -h.
 //
 // With nothing given it builds the router, starts it with a fake API of a set latency, and runs the scenario chat. With
-// -url it loads a server that runs already; nothing leaves this machine otherwise. With -relay it runs the same on
+// -url it loads a server that runs already, and -chat-ids names chats that the app behind it knows; nothing leaves this machine
+// otherwise. With -relay it runs the same on
 // a bare relay too and prints the ratio. Sockets live in processes of their own (-procs), which this program starts
 // from itself.
 //

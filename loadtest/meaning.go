@@ -22,6 +22,7 @@ var only = map[string][]string{
 	"busy":       {"day"},
 	"busy-rate":  {"day"},
 	"cpuprofile": {"actors"},
+	"chat-ids":   {"chat", "fanout", "idle", "reconnect", "day"},
 }
 
 // What a run may be besides its scenario.
@@ -59,11 +60,11 @@ var refusals = []refusal{
 	{"reconnect", "hold", "it reads no memory; day does"},
 	{"day", "relay only-relay", "the bare relay knows no resume, so sockets cannot come back to it"},
 	{"day", "warmup", "a day is measured from its first message"},
-	{onRelay, "url jwt-secret metrics relay router api-latency old-api redis env", "-only-relay runs on nothing but the bare relay"},
+	{onRelay, "url jwt-secret metrics chat-ids relay router api-latency old-api redis env", "-only-relay runs on nothing but the bare relay"},
 	{onRunning, "router api-latency old-api redis env", "the server of -url runs already"},
 	{onRunning, "pin", "the server of -url runs where it does"},
 	{onFar, "sources", "addresses 127.0.0.x do not reach another machine"},
-	{onStarted, "jwt-secret metrics", "it is for the server of -url, which is not given"},
+	{onStarted, "jwt-secret metrics chat-ids", "it is for the server of -url, which is not given"},
 	{openLoop, "window", "a -rate above 0 waits for nothing; give -rate 0 for a closed loop"},
 	{inSteps, "chats", "-steps says how many sockets there are"},
 }

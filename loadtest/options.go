@@ -14,6 +14,7 @@ import (
 	"eclipse/loadtest/internal/outage"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/scenario"
+	"eclipse/loadtest/internal/work"
 )
 
 // options are the command line.
@@ -24,6 +25,8 @@ type options struct {
 
 	url, secret      string
 	metrics          []string
+	chatIDs          string       // a file
+	known            []work.Known // what stands in it
 	relay, onlyRelay bool
 	router           host.RouterOptions
 
@@ -125,6 +128,7 @@ func (o *options) targetFlags(f *flag.FlagSet) {
 		o.metrics = append(o.metrics, s)
 		return nil
 	})
+	f.StringVar(&o.chatIDs, "chat-ids", "", "`file` of chats that the app behind -url knows: a chat id a line, and after a space, if you like, the user id of its agents; empty lines and # are skipped")
 	f.BoolVar(&o.relay, "relay", false, "run on a bare relay first and print the ratio to it")
 	f.BoolVar(&o.onlyRelay, "only-relay", false, "run on the bare relay only")
 	f.StringVar(&o.router.Binary, "router", "", "`path` of a router to start instead of building one")
@@ -182,6 +186,9 @@ func (o *options) finish() error {
 	if n := len(o.plan.Instances); n > 0 {
 		total *= o.plan.Instances[n-1]
 	}
+	if err := o.knownChats(); err != nil {
+		return err
+	}
 	if o.sources == 0 {
 		o.sources = 1 + (total-1)/socketsPerSource
 	}
@@ -236,10 +243,13 @@ Examples:
   loadtest reconnect -redis start -spread 5s          every socket drops within five seconds and resumes
   loadtest scale -instances 1,2,4                     routers on one Redis
   loadtest actors -chats 1000000 -cpuprofile actors   memory of a million chats, a processor profile of each part
-  loadtest idle -url wss://chat.example.com -jwt-secret "$JWT_SECRET" -metrics http://localhost:9091/metrics
+  loadtest idle -senders 0 -url wss://chat.example.com -jwt-secret "$JWT_SECRET" -metrics http://localhost:9091/metrics
+  loadtest chat -chats 50 -rate 20 -url wss://chat.example.com -jwt-secret "$JWT_SECRET" -chat-ids chats.txt
 
 Off Linux the processor time and the memory of what is started here are unknown, and actors cannot run.
-Nothing of what a deployed server stores is cleaned up: its chats are called load-… and its API sees every message.
+With -url, messages are stored by the app behind the server, which refuses chats and agents that it does not know: chat, fanout,
+idle, reconnect and day need -chat-ids, or an app that takes any. routing, storm and idle -senders 0 store nothing and need none.
+Nothing of what is stored is cleaned up: without -chat-ids the chats are called load-…, and the app sees every message.
 `
 
 func usage(f *flag.FlagSet) {

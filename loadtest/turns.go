@@ -89,7 +89,8 @@ func (o *options) on(ctx context.Context, at turn, terminal io.Writer) (*report.
 	}
 	defer target.Stop()
 	return scenario.Run(ctx, o.scenario, at.plan, target, scenario.Options{
-		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Command: as("sockets"), Progress: progress,
+		Processes: o.procs, Sources: o.sources, Dialers: o.dialers, Apart: o.pin, Known: o.known, Command: as("sockets"),
+		Progress: progress,
 	})
 }
 

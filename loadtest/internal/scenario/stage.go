@@ -21,6 +21,7 @@ type Options struct {
 	Sources   int              // source addresses, 0 = the kernel's choice
 	Dialers   int              // sockets that are opened, or come back, at once, over all processes
 	Apart     bool             // the server has processors of its own
+	Known     []work.Known     // chats of the app behind the server, at least as many as the plan's; nil = any will do
 	Command   func() *exec.Cmd // starts a process of sockets
 	Progress  *report.Progress
 }
@@ -106,15 +107,19 @@ func addUp(sum, more map[string]int64) {
 }
 
 func (s *Stage) setup(i int) work.Command {
-	first, _ := plan.Share(s.Plan.Chats, i, s.crew.Size())
+	first, chats := plan.Share(s.Plan.Chats, i, s.crew.Size())
 	_, dialers := plan.Share(s.opts.Dialers, i, s.crew.Size())
 	sources := s.opts.Sources
 	if !s.target.Local {
 		sources = 0
 	}
+	var known []work.Known
+	if s.opts.Known != nil {
+		known = s.opts.Known[first : first+chats]
+	}
 	return work.Command{Do: work.SetUp, Setup: &work.Setup{
 		Run: s.run, URLs: s.target.URLs, Room: s.target.Room, Secret: s.target.Secret, Sources: sources, Dialers: dialers,
-		FirstChat: first, Sockets: s.Plan.Sockets, Senders: s.Plan.Senders, Typing: s.Plan.Typing, Size: s.Plan.Size,
+		FirstChat: first, Known: known, Sockets: s.Plan.Sockets, Senders: s.Plan.Senders, Typing: s.Plan.Typing, Size: s.Plan.Size,
 		V1: s.Plan.V1, Acks: s.Plan.V1 && !s.Plan.Typing && !s.target.Room,
 		Types: s.Plan.Busy > 0, Resume: s.Plan.Share > 0,
 	}}

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type chat struct {
 	worker  *worker
 	number  int
+	id      string
 	sockets []*socket
 
 	mu      sync.Mutex
@@ -23,13 +25,26 @@ type chat struct {
 func newChat(w *worker, number int) *chat {
 	s := w.setup
 	c := &chat{
-		worker: w, number: number, sockets: make([]*socket, s.Sockets),
+		worker: w, number: number, id: fmt.Sprintf("load-%08x-%d", uint32(s.Run), number), sockets: make([]*socket, s.Sockets),
 		judge: check.New(s.Sockets, s.Senders, !s.Typing), flights: make([]flight, s.Senders),
 	}
 	for i := range c.sockets {
 		c.sockets[i] = &socket{chat: c, index: i, user: userID(s.Run, number, i)}
 	}
+	if i := number - s.FirstChat; i < len(s.Known) {
+		c.become(s.Known[i])
+	}
 	return c
+}
+
+// become gives a chat the id of one that the server's app knows, and its agents theirs.
+func (c *chat) become(known Known) {
+	c.id = known.Chat
+	for _, s := range c.sockets[1:] {
+		if known.Agent != "" {
+			s.user = known.Agent
+		}
+	}
 }
 
 // say sends the chat's next message. due is its scheduled time.

@@ -28,21 +28,28 @@ type Command struct {
 
 // Setup tells whom to speak to, and how the chats of this process look.
 type Setup struct {
-	Run       uint64   `json:"run"`       // random, the same for all processes
-	URLs      []string `json:"urls"`      // ws:// or wss://; the sockets of a chat are spread over them
-	Room      bool     `json:"room"`      // the relay: ?room=, no token
-	Secret    string   `json:"secret"`    // signs the tokens
-	Sources   int      `json:"sources"`   // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
-	Dialers   int      `json:"dialers"`   // sockets that are opened, or come back, at once
-	FirstChat int      `json:"firstChat"` // number of this process's first chat
-	Sockets   int      `json:"sockets"`   // per chat; the first is an anonymous visitor, the others are agents
-	Senders   int      `json:"senders"`   // the first so many sockets of a chat take turns
-	Typing    bool     `json:"typing"`    // typing instead of messages
-	Size      int      `json:"size"`      // bytes of a message's content
-	V1        bool     `json:"v1"`        // a part-2 client
-	Acks      bool     `json:"acks"`      // every message must be acknowledged, as stored in the end
-	Types     bool     `json:"types"`     // messages are preceded by typing, which is not followed
-	Resume    bool     `json:"resume"`    // sockets keep their place in the log, so that they can come back
+	Run       uint64   `json:"run"`             // random, the same for all processes
+	URLs      []string `json:"urls"`            // ws:// or wss://; the sockets of a chat are spread over them
+	Room      bool     `json:"room"`            // the relay: ?room=, no token
+	Secret    string   `json:"secret"`          // signs the tokens
+	Sources   int      `json:"sources"`         // source addresses 127.0.0.1 … 127.0.0.n, 0 = the kernel's choice
+	Dialers   int      `json:"dialers"`         // sockets that are opened, or come back, at once
+	FirstChat int      `json:"firstChat"`       // number of this process's first chat
+	Known     []Known  `json:"known,omitempty"` // the chats of this process, where the server's app must know them
+	Sockets   int      `json:"sockets"`         // per chat; the first is an anonymous visitor, the others are agents
+	Senders   int      `json:"senders"`         // the first so many sockets of a chat take turns
+	Typing    bool     `json:"typing"`          // typing instead of messages
+	Size      int      `json:"size"`            // bytes of a message's content
+	V1        bool     `json:"v1"`              // a part-2 client
+	Acks      bool     `json:"acks"`            // every message must be acknowledged, as stored in the end
+	Types     bool     `json:"types"`           // messages are preceded by typing, which is not followed
+	Resume    bool     `json:"resume"`          // sockets keep their place in the log, so that they can come back
+}
+
+// Known is a chat that the app behind a server knows.
+type Known struct {
+	Chat  string `json:"chat"`
+	Agent string `json:"agent,omitempty"` // user id of all of its agents, "" = any will do
 }
 
 // Talk is a stretch of sending over all open chats.

@@ -94,7 +94,7 @@ func (s *socket) url() *url.URL {
 	u := *w.urls[(s.chat.number+s.index)%len(w.urls)]
 	q := u.Query()
 	if w.setup.Room {
-		q.Set("room", s.chat.id())
+		q.Set("room", s.chat.id)
 	} else {
 		q.Set("token", s.token())
 	}
@@ -113,15 +113,13 @@ func (s *socket) token() string {
 	w := s.chat.worker
 	now := time.Now()
 	t, err := token.Mint(w.setup.Secret, token.Claims{
-		UserID: s.user, ChatID: s.chat.id(), Authenticated: s.index > 0, ExpiresAt: now.Add(tokenLife),
+		UserID: s.user, ChatID: s.chat.id, Authenticated: s.index > 0, ExpiresAt: now.Add(tokenLife),
 	}, now)
 	if err != nil {
 		return "" // the server says 4001, which is counted
 	}
 	return t
 }
-
-func (c *chat) id() string { return fmt.Sprintf("load-%08x-%d", uint32(c.worker.setup.Run), c.number) }
 
 func userID(run uint64, chat, index int) string {
 	kind := "agent"
