@@ -2,10 +2,9 @@
 // it cost: go run ./loadtest -h.
 //
 // With nothing given it builds the router, starts it with a fake API of a set latency, and runs the scenario chat. With
-// -url it loads a server that runs already, and -chat-ids names chats that the app behind it knows; nothing leaves this machine
-// otherwise. With -relay it runs the same on
-// a bare relay too and prints the ratio. Sockets live in processes of their own (-procs), which this program starts
-// from itself.
+// -url it loads a server that runs already, where -chat-ids names chats that the app behind it knows; nothing leaves this
+// machine otherwise. With -relay it runs the same on a bare relay too and prints the ratio. Sockets live in processes of
+// their own (-procs), which this program starts from itself.
 //
 // Three scenarios are of another kind. outage starts two routers, a Redis and a fake API, makes each of them fail in turn while
 // chats talk, and says what the chats noticed that a fault does not touch. scale plays the same on more and more routers on

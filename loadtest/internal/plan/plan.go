@@ -34,8 +34,8 @@ type Plan struct {
 	Instances []int         `json:"instances,omitempty"` // scale: routers of each turn; chats and rate are of each of them
 	Share     float64       `json:"share,omitempty"`     // of the sockets that drop and come back, 0 to 1
 	Spread    time.Duration `json:"spreadNs,omitempty"`  // over which they drop; 0 = all at once
-	Busy      int           `json:"busy,omitempty"`      // day: chats that are busy
-	BusyRate  float64       `json:"busyRate,omitempty"`  // day: messages per second of all busy chats; each is preceded by typing
+	Busy      int           `json:"busy,omitempty"`      // day: chats that are busy; with any, every message of the run is preceded by typing
+	BusyRate  float64       `json:"busyRate,omitempty"`  // day: messages per second of all busy chats
 }
 
 // TypingEnds is how long a server shows a typist that says nothing; it then ends the typing itself.

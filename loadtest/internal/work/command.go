@@ -42,7 +42,7 @@ type Setup struct {
 	Size      int      `json:"size"`            // bytes of a message's content
 	V1        bool     `json:"v1"`              // a part-2 client
 	Acks      bool     `json:"acks"`            // every message must be acknowledged, as stored in the end
-	Types     bool     `json:"types"`           // messages are preceded by typing, which is not followed
+	Types     bool     `json:"types"`           // messages are preceded by typing, which is load only: what comes of it is not checked
 	Resume    bool     `json:"resume"`          // sockets keep their place in the log, so that they can come back
 }
 
