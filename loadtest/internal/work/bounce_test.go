@@ -13,16 +13,24 @@ import (
 )
 
 // logServer keeps one log for all of its sockets: each message is acknowledged, logged and sent to everyone; a socket
-// that names a place gets what it missed. forget has it lose the first entry of every replay, mute has it end none.
+// that names a place gets what it missed. forget has it wait until that is something and lose the first entry, mute has it
+// end no replay.
 type logServer struct {
 	mu     sync.Mutex
 	log    [][]byte
+	grown  sync.Cond // the log did
 	known  map[string]bool
 	open   map[*websocket.Conn]bool
 	forget bool
 	mute   bool
 
 	closeAt int // messages after which everyone is closed, once; 0 = never
+}
+
+// start readies the server, which then is an http.Handler.
+func (l *logServer) start() *logServer {
+	l.known, l.open, l.grown.L = map[string]bool{}, map[*websocket.Conn]bool{}, &l.mu
+	return l
 }
 
 func (l *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -45,12 +53,15 @@ func (l *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (l *logServer) join(c *websocket.Conn, offset string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	from, err := strconv.Atoi(offset)
+	for l.forget && err == nil && from >= len(l.log) {
+		l.grown.Wait()
+	}
 	l.open[c] = true
 	say(c, `{"type":"connected","epoch":"e","offset":%d}`, len(l.log))
-	if offset == "" {
+	if err != nil {
 		return
 	}
-	from, _ := strconv.Atoi(offset)
 	missed := l.log[min(from, len(l.log)):]
 	for i, entry := range missed {
 		if !l.forget || i > 0 {
@@ -80,6 +91,7 @@ func (l *logServer) take(c *websocket.Conn, frame []byte) {
 		l.known[m.ClientMessageID] = true
 		entry := fmt.Appendf(nil, `{"type":"message","data":{"content":%q},"offset":%d,"epoch":"e"}`, m.Content, len(l.log)+1)
 		l.log = append(l.log, entry)
+		l.grown.Broadcast()
 		for each := range l.open {
 			say(each, "%s", entry)
 			if len(l.log) == l.closeAt {
@@ -100,9 +112,8 @@ func bounced(t *testing.T, l *logServer, share float64) (*Bounced, *Final) {
 	if l.mute {
 		patience = 500 * time.Millisecond
 	}
-	l.known, l.open = map[string]bool{}, map[*websocket.Conn]bool{}
 	p := serveWorker(t)
-	s := setup(start(t, l))
+	s := setup(start(t, l.start()))
 	s.V1, s.Acks, s.Resume, s.Types, s.Sockets = true, true, true, true, 4
 	p.must(Command{Do: SetUp, Setup: &s})
 	p.must(Command{Do: Open, Chats: 1})
@@ -131,7 +142,7 @@ func TestAShareOfTheSocketsDrops(t *testing.T) {
 }
 
 func TestAReplayWithAHoleIsFound(t *testing.T) {
-	if _, f := bounced(t, &logServer{forget: true}, 1); f.Verdict.Lost == 0 {
+	if _, f := bounced(t, &logServer{forget: true}, 0.25); f.Verdict.Lost != 1 {
 		t.Errorf("%+v", f.Verdict)
 	}
 }
@@ -155,7 +166,7 @@ func TestASocketThatTheServerClosedComesBack(t *testing.T) {
 
 func TestBusyChatsHaveTheirOwnRate(t *testing.T) {
 	p := serveWorker(t)
-	s := setup(start(t, &logServer{known: map[string]bool{}, open: map[*websocket.Conn]bool{}}))
+	s := setup(start(t, (&logServer{}).start()))
 	s.V1, s.Acks = true, true
 	s.Sockets, s.Senders = 1, 1
 	p.must(Command{Do: SetUp, Setup: &s})
