@@ -23,7 +23,7 @@ type apiCalls struct {
 
 	underWay []*apiCall // in the order in which they began
 	held     [2]int     // slots in use, by whether they are those of suspects
-	saves    int        // messages of the calls that have one of the others
+	chats    int        // of the calls that have one of the others
 	overdue  int        // calls without a slot
 
 	usual    time.Duration // about the median of the time until an answer, 0 = there was none
@@ -33,6 +33,7 @@ type apiCalls struct {
 // apiCall is one of them.
 type apiCall struct {
 	batch []*queued
+	chats int // that the batch is of
 	route metrics.Route
 	round int // of the breaker
 	began time.Time
@@ -75,14 +76,14 @@ func MaxAPICalls(concurrency int) int { return maxCalls(concurrency * singleCall
 
 func maxCalls(slots int) int { return slots + slotsApart(slots) + maxOverdue + 2*slots }
 
-// room tells whether a call may begin for so many chats that wait. The other half of the slots is for calls that are as large as if
-// all that is under way were in the first half: under load calls are few and large, and a message by itself waits for the next answer.
+// room tells whether a call may begin for so many chats that wait. The second half of the slots is for calls of as many chats as if
+// all that are under way were in the first half: under load calls are few and large, and a message by itself waits for the next answer.
 func (a *apiCalls) room(apart bool, chats int) bool {
 	if apart {
 		return a.held[1] < a.apart
 	}
 	held := a.held[0]
-	return held < a.slots && (2*held < a.slots || chats >= 2*a.saves/a.slots)
+	return held < a.slots && (2*held < a.slots || chats >= 2*a.chats/a.slots)
 }
 
 func (a *apiCalls) begin(c *apiCall) {
@@ -94,7 +95,7 @@ func (a *apiCalls) begin(c *apiCall) {
 func (a *apiCalls) hold(c *apiCall, change int) {
 	a.held[pool(c.apart)] += change
 	if !c.apart {
-		a.saves += change * len(c.batch)
+		a.chats += change * c.chats
 	}
 }
 

@@ -34,8 +34,7 @@ type chat struct {
 	// The log. Before ready nothing sequenced is delivered.
 	sequence sequence
 	recent   places // event keys that were delivered → offset in the present epoch, 0 = none known
-	stirred  bool   // an event was delivered since the chat was last found quiet, or not
-	quietAt  int64  // when it is looked at whether it is, Unix ns; 0 = it remembers little
+	stirred  bool   // an event was delivered since the last comparison of heads
 	ready    bool
 	reading  bool // a read of the log is under way
 	again    bool // read once more when it is back

@@ -50,6 +50,17 @@ func (c *chat) onHead(h *head) {
 		c.readLog()
 	}
 	c.reconcile()
+	c.forgetOld(h)
+}
+
+// forgetOld gives back what a quiet chat remembers of its last burst. An event may come again behind the log's back only when the log
+// has been lost: out of the outbox, or as what the API tells behind the last message that it told. So both must be past what is
+// forgotten, as far as this comparison of heads tells.
+func (c *chat) forgetOld(h *head) {
+	quiet := !c.stirred && !c.busy() && !h.queued && c.outbox.left == 0 && h.position == c.sequence.position()
+	if c.stirred = false; quiet && (c.history == nil || c.history.last == "" || c.recent.among(quietKeys/2, wire.MessageKey(c.history.last))) {
+		c.recent.trim(quietKeys)
+	}
 }
 
 // onPayload takes what came over the chat's channel.
@@ -170,6 +181,12 @@ func (c *chat) deliver(offset uint64, key string, payload []byte) {
 		c.broadcast(payload, true)
 	}
 	c.settle(key, wire.Position{Epoch: c.sequence.epoch, Offset: offset})
+}
+
+// remember notes the key of an event that is delivered, and tells whether it was known.
+func (c *chat) remember(key string, offset uint64) (known bool) {
+	c.stirred = true
+	return c.recent.put(key, offset)
 }
 
 // broadcast sends one sequenced frame to every member: one immutable frame, at most two encodings. Who is in a replay

@@ -24,7 +24,6 @@ func (c *chat) onWake() {
 	c.serveUnlogged(now)
 	c.welcomeLate(now)
 	c.retryRead(now)
-	c.forgetOld(now)
 	c.askToRetire(now)
 	c.wakeNext(now)
 }
@@ -48,37 +47,6 @@ func (c *chat) askToRetire(now time.Time) {
 	if c.idle() && now.Sub(c.emptied) >= c.router.cfg.Linger {
 		c.router.sendRoot(&retire{chatID: c.id, joins: c.joins})
 	}
-}
-
-// remember notes the key of an event that is delivered, and tells whether it was known.
-func (c *chat) remember(key string, offset uint64) (known bool) {
-	known = c.recent.put(key, offset)
-	c.stirred = true
-	if c.quietAt == 0 && c.recent.len() > quietKeys {
-		c.lookWhetherQuiet(time.Now())
-	}
-	return known
-}
-
-func (c *chat) lookWhetherQuiet(now time.Time) {
-	at := now.Add(c.router.cfg.QuietAfter)
-	c.quietAt = at.UnixNano()
-	c.wakeAtLatest(at)
-}
-
-// forgetOld gives back what a chat remembers of its last burst. While something is under way, or was served and has no place in the
-// log yet, its key may come again without the log having been asked.
-func (c *chat) forgetOld(now time.Time) {
-	if c.quietAt == 0 || now.UnixNano() < c.quietAt {
-		return
-	}
-	if c.stirred || c.busy() || c.outbox.left > 0 {
-		c.stirred = false
-		c.lookWhetherQuiet(now)
-		return
-	}
-	c.quietAt = 0
-	c.recent.trim(quietKeys)
 }
 
 // busy tells whether a message or an event is under way.
@@ -133,9 +101,6 @@ func (c *chat) wakeNext(now time.Time) {
 	}
 	if !c.readAt.IsZero() {
 		due(c.readAt)
-	}
-	if c.quietAt != 0 {
-		due(time.Unix(0, c.quietAt))
 	}
 	if len(c.members) == 0 {
 		due(maxTime(c.emptied.Add(c.router.cfg.Linger), now.Add(time.Second)))

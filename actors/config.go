@@ -19,7 +19,6 @@ type Config struct {
 	WelcomeTimeout time.Duration // how long `connected` waits for the log before it goes without a position, default 2 s
 	TypingTimeout  time.Duration // silence after which typing ends, default 6 s
 	OfflineGrace   time.Duration // how long a user without sockets counts as online, default 5 s
-	QuietAfter     time.Duration // without an event after which a chat gives memory back, default 1 min
 	LogPatience    time.Duration // how long a stored message waits for the log before it is served without an offset, default 5 s
 
 	PublishPatience time.Duration // how long what the old API publishes of a message waits for its answer, which names the sender's id too, default 50 ms
@@ -67,7 +66,6 @@ func (c Config) withDefaults() Config {
 	defaultTo(&c.WelcomeTimeout, 2*time.Second)
 	defaultTo(&c.TypingTimeout, 6*time.Second)
 	defaultTo(&c.OfflineGrace, 5*time.Second)
-	defaultTo(&c.QuietAfter, time.Minute)
 	defaultTo(&c.LogPatience, 5*time.Second)
 	defaultTo(&c.PublishPatience, 50*time.Millisecond)
 	defaultTo(&c.BatchMax, 100)

@@ -125,6 +125,9 @@ func TestRecentIsAMapOfTheLatest(t *testing.T) {
 				order = order[1:]
 			}
 			for n := range 12 {
+				if late := slices.Contains(order[max(0, len(order)-3):], fmt.Sprint(n)); r.among(3, fmt.Sprint(n)) != late {
+					t.Fatalf("seed %d: %d is among the last three: %v", seed, n, !late)
+				}
 				want, there := values[fmt.Sprint(n)]
 				if got, known := r.get(fmt.Sprint(n)); got != want || known != there {
 					t.Fatalf("seed %d: %d is %q, %v, want %q, %v", seed, n, got, known, want, there)

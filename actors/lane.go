@@ -191,7 +191,7 @@ func (l *lane) done(errs []error, now time.Time) (answered bool) {
 
 // reuse takes back the room of a batch that is done and answered.
 func (l *lane) reuse(batch []logOp) {
-	if cap(batch) <= laneBatch {
+	if cap(batch) <= 2*laneBatch { // as append makes room for a full one
 		clear(batch)
 		l.spare = batch[:0]
 	}

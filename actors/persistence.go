@@ -13,8 +13,8 @@ import (
 
 // persistence stores messages through the Next.js API.
 //
-// Its life: it asks the API whether it has the batch route; until that is known saves wait. Then, while a call slot is
-// free and the breaker lets it, the chats that have waited longest go into one batch, so that the first message goes at
+// Its life: it asks the API whether it has the batch route; until that is known saves wait. Then, while there is room for a
+// call and the breaker lets it, the chats that have waited longest go into one batch, so that the first message goes at
 // once and the rest gather while calls are in flight. Where the API lacks the batch route each chat's oldest save goes
 // by the old route. What may safely be tried again is, until the save's patience is over; then its chat is told. An
 // accepted save is tried for as long as it takes. Calls run in goroutines. It never gives up asking an API that is down,
@@ -141,7 +141,7 @@ func (p *persistence) onSave(s *queued) {
 	p.run(now)
 }
 
-// run makes calls while there is something to send, a slot is free and the breaker lets it.
+// run makes calls while there is something to send, room for one and the breaker lets it.
 func (p *persistence) run(now time.Time) {
 	p.queue.due(now)
 	p.probe(now)

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"eclipse/internal/metrics"
@@ -41,7 +42,7 @@ func (p *persistence) next(now time.Time, apart bool) bool {
 		p.holdBack(batch[0], now)
 		return true
 	}
-	p.call(&apiCall{batch: batch, route: by, round: round, began: now, apart: apart})
+	p.call(&apiCall{batch: batch, chats: numberOfChats(batch), route: by, round: round, began: now, apart: apart})
 	return true
 }
 
@@ -88,7 +89,7 @@ func (p *persistence) free(now time.Time) {
 		}
 	}
 	for _, c := range suspected {
-		chats := c.chats()
+		chats := c.byChat()
 		for _, saves := range chats {
 			p.queue.accuse(saves[0].request.ChatId, now)
 		}
@@ -102,13 +103,30 @@ func (p *persistence) free(now time.Time) {
 	}
 }
 
-// pressed tells whether chats that are not suspect wait for a slot.
+// pressed tells whether chats that are not suspect wait for a call.
 func (p *persistence) pressed() bool { return p.queue.waits(false) > 0 && !p.room(false) }
 
-func (p *persistence) room(apart bool) bool { return p.calls.room(apart, p.queue.waits(apart)) }
+// room tells whether a call may begin. What fills one may, and so may the one that tries whether the API is back.
+func (p *persistence) room(apart bool) bool {
+	chats := p.queue.waits(apart)
+	if chats >= p.router.cfg.BatchMax || p.breaker.open() {
+		chats = math.MaxInt
+	}
+	return p.calls.room(apart, chats)
+}
 
-// chats are the saves of a call by chat.
-func (c *apiCall) chats() (chats [][]*queued) {
+// numberOfChats is of how many chats a batch is; those of one stand together.
+func numberOfChats(batch []*queued) (n int) {
+	for i, s := range batch {
+		if i == 0 || s.request.ChatId != batch[i-1].request.ChatId {
+			n++
+		}
+	}
+	return n
+}
+
+// byChat are the saves of a call by chat.
+func (c *apiCall) byChat() (chats [][]*queued) {
 	start := 0
 	for i := 1; i <= len(c.batch); i++ {
 		if i == len(c.batch) || c.batch[i].request.ChatId != c.batch[start].request.ChatId {
@@ -136,7 +154,9 @@ func (p *persistence) onCalled(m *called) {
 	for _, s := range p.settled {
 		p.settle(s, now)
 	}
-	clear(p.settled)
+	if clear(p.settled); len(p.settled) > p.router.cfg.BatchMax { // an outage settles many at once
+		p.settled = nil
+	}
 	p.run(now)
 }
 
@@ -147,7 +167,7 @@ func (p *persistence) takeBack(out []settled, c *apiCall, results []nextapi.Resu
 		inOrder: p.router.accepts(),
 		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
 	}
-	for _, saves := range c.chats() {
+	for _, saves := range c.byChat() {
 		chatID, own := saves[0].request.ChatId, results[:len(saves)]
 		results = results[len(saves):]
 		if inTime && own[0].Status != 0 {

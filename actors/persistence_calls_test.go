@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"eclipse/actors/messages"
 	"eclipse/internal/nextapi"
 )
 
@@ -250,4 +251,43 @@ func TestASuspectIsNoTryOfTheBreaker(t *testing.T) {
 	eventually(t, "a probe has closed the breaker", func() (closed bool) { do(func() { closed = !p.breaker.open() }); return closed })
 	eventually(t, "the suspect goes", func() bool { return len(api.posted("x")) == 1 })
 	close(api.freed)
+}
+
+// A call that waits until it is large waits neither for more than fills it, nor where few chats have much to say, nor as the try
+// whether the API is back.
+func TestWhatWaitsForALargeCall(t *testing.T) {
+	batchOf := func(chats ...string) (batch []*queued) {
+		for _, id := range chats {
+			batch = append(batch, &queued{request: &messages.PersistRequest{ChatId: id}})
+		}
+		return batch
+	}
+	wide, deep := batchOf("a", "b", "b", "c"), batchOf("a", "a", "a", "a")
+	for name, tt := range map[string]struct {
+		underWay []*queued // in each of two calls, of four that may be
+		waiting  []*queued
+		batchMax int
+		down     bool
+		want     bool
+	}{
+		"too few":           {wide, batchOf("d", "e", "e", "e"), 100, false, false},
+		"enough":            {wide, batchOf("d", "e", "f"), 100, false, true},
+		"as many as fit":    {wide, batchOf("d", "e"), 2, false, true},
+		"the try":           {wide, batchOf("d"), 100, true, true},
+		"chats in a stream": {deep, batchOf("d"), 100, false, true},
+	} {
+		p := &persistence{router: &Router{cfg: Config{BatchMax: tt.batchMax}}, queue: newSaveQueue(100), calls: newAPICalls(4, time.Second)}
+		for range 2 {
+			p.calls.begin(&apiCall{batch: tt.underWay, chats: numberOfChats(tt.underWay)})
+		}
+		for _, s := range tt.waiting {
+			p.queue.push(s)
+		}
+		if tt.down {
+			p.breaker.failures = breakAfter
+		}
+		if got := p.room(false); got != tt.want || p.pressed() == tt.want {
+			t.Errorf("%s: a call may begin: %v, pressed: %v", name, got, p.pressed())
+		}
+	}
 }

@@ -25,8 +25,7 @@ type ring[V comparable] struct {
 const (
 	// recentKeys is how many event keys a chat remembers.
 	recentKeys = 512
-	// quietKeys is how many it remembers when it is quiet: what was delivered is in the log, which knows its keys. They are for
-	// read marks, whose place is known here alone.
+	// quietKeys is how many it remembers when it is quiet.
 	quietKeys = 128
 	// recentMessages bounds the remembered ids; older repeats are answered by the API or the log.
 	recentMessages = 64
@@ -79,6 +78,16 @@ func (r *recent[V]) len() int {
 		return 0
 	}
 	return len(r.ring.hashes)
+}
+
+// among tells whether a name is one of the last n.
+func (r *recent[V]) among(n int, name string) bool {
+	if r.ring == nil {
+		return false
+	}
+	all := len(r.ring.hashes)
+	at := slices.Index(r.ring.hashes, maphash.String(recentSeed, name))
+	return at >= 0 && (at-r.ring.oldest+all)%all >= all-n
 }
 
 // has tells whether a name has a value, which is not the zero one.
