@@ -100,7 +100,7 @@ func (m *messageFields) key(s *scanner) string {
 // edits appends what turns the API's object into a frame's data. The object has an id, so what is added follows a comma.
 func (m *messageFields) edits(edits []edit, s *scanner, clientMessageID string, now time.Time) []edit {
 	if lower := s.lowerRole(m.role); lower != "" {
-		edits = append(edits, edit{at: m.role, value: lower, plain: true})
+		edits = append(edits, edit{at: m.role, value: lower, quote: true})
 	}
 	switch {
 	case m.createdAt.given() && m.timestamp.given():
@@ -145,13 +145,13 @@ func put(old span, name, value string, closed int) edit {
 	return edit{at: span{closed, closed}, name: name, value: value}
 }
 
-// quoted has a value quoted.
+// quoted has the value, which is a text, quoted.
 func (e edit) quoted() edit {
-	e.plain = true
+	e.quote = true
 	return e
 }
 
-// first leaves the comma out.
+// first leaves the comma out where the object is empty.
 func (e edit) first(empty bool) edit {
 	if empty && e.name != "" {
 		e.name = e.name[1:]

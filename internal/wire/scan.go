@@ -189,12 +189,12 @@ type edit struct {
 	at    span
 	name  string // with what is around it, where a member is added
 	value string
-	plain bool // value is a text, to be quoted
+	quote bool // value is a text
 }
 
 func (e *edit) appendTo(dst []byte) []byte {
 	dst = append(dst, e.name...)
-	if e.plain {
+	if e.quote {
 		return appendQuoted(dst, e.value)
 	}
 	return append(dst, e.value...)
