@@ -327,6 +327,11 @@ func (c *chat) enterAnew() {
 	for _, s := range accepted {
 		c.router.metrics.OutboxReentered.Inc()
 		s.reentered, s.anew = true, true
+		if p := c.appends.find(wire.MessageKey(s.request.Id)); p != nil && p.queue != nil { // it is being asked after: not behind what follows it
+			p.queue = c.queued(s)
+			c.send(p)
+			continue
+		}
 		c.enter(s)
 	}
 }

@@ -2,15 +2,18 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"eclipse/actors/messages"
 	"eclipse/internal/chatlog"
+	"eclipse/internal/metrics"
 	"eclipse/internal/wire"
 )
 
@@ -267,5 +270,50 @@ func TestLoggedAndNotShownFirstIsPostedAgain(t *testing.T) {
 				t.Errorf("posted %q", got)
 			}
 		})
+	}
+}
+
+// steps are those that a chat asks for, in place of a bridge.
+type steps struct{ asked []*messages.AppendRequest }
+
+func (s *steps) post(message any, _ *runner) {
+	if op, ok := message.(*logOp); ok && op.append != nil {
+		s.asked = append(s.asked, op.append)
+	}
+}
+
+// When the log is lost while some accepted messages are being asked after, all of them enter the next one in the order in which
+// they were sent, and before what was not accepted yet.
+func TestWhatIsAskedAfterEntersInItsTurn(t *testing.T) {
+	alarm := newAlarm(func(*actor.PID) {})
+	t.Cleanup(alarm.close)
+	asked := &steps{}
+	c := &chat{id: "c1", ready: true, router: &Router{cfg: Config{Live: true}.withDefaults(), alarm: alarm, metrics: metrics.New(), bridge: ref{asked}}}
+	c.sequence.start(wire.Position{Epoch: "1"})
+	sent := func(n int) *save {
+		id := fmt.Sprint(n)
+		s := &save{key: id, clientID: id, request: &messages.PersistRequest{ChatId: "c1", Id: id, Key: id, Content: id, SentAt: int64(n), Live: true, BatchOnly: true}}
+		c.saves.begin(s)
+		return s
+	}
+	for n := 1; n <= 4; n++ {
+		sent(n).accepted = true
+	}
+	for _, n := range []int{0, 1, 4} { // the last one has just been sent
+		if n == 4 {
+			sent(5)
+		}
+		c.enter(c.saves.underway[n])
+	}
+	asked.asked = nil
+	c.restart("2")
+	var order []string
+	for _, r := range asked.asked {
+		if order = append(order, r.Queue.Content); r.Epoch != "2" || r.Queue.Reentered == (r.Queue.Content == "5") {
+			t.Errorf("%s: step for epoch %s, entered again: %v", r.Queue.Content, r.Epoch, r.Queue.Reentered)
+		}
+	}
+	if !slices.Equal(order, numbers(1, 5)) {
+		t.Errorf("entered in the order %q", order)
 	}
 }
