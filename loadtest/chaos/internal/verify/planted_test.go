@@ -381,6 +381,16 @@ func TestWhatComesOnlyWhenAskedForWasMissing(t *testing.T) {
 	}
 }
 
+func TestALogLostWithoutEntriesSinceLeavesNobodyBehind(t *testing.T) {
+	r := good()
+	for _, c := range r.Clients {
+		c.add(Event{Kind: Resumed, Epoch: epoch + 1})
+	}
+	if v := Check(r); v.Broken[Behind] != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestEpochsAreOrdered(t *testing.T) {
 	if !(EpochOf("01a21257285bd8a5dfdd") < EpochOf("01a21257285c00000000")) || EpochOf("") != 0 || EpochOf("none") != 0 {
 		t.Error("epochs are not ordered by their time")

@@ -233,9 +233,9 @@ func (r *reader) isLoaded(m message, id uint64) bool {
 	return slices.ContainsFunc(r.rows[m], func(n int) bool { return r.run.stored(n) <= r.loaded && r.run.Rows[n-1].ID == id })
 }
 
-// end compares the client's place with the log's head.
+// end compares the client's place with the log's last entry. After that the log may have been lost once more, and have none since.
 func (r *reader) end() {
-	if head := r.heads[r.client.Chat]; head.offset > 0 && (r.epoch != head.epoch || r.whole < head.offset) {
+	if head := r.heads[r.client.Chat]; head.offset > 0 && (r.epoch < head.epoch || r.epoch == head.epoch && r.whole < head.offset) {
 		r.verdict.broken(Behind, r.client.Chat, "client %d of chat %d has all up to offset %d of epoch %x, the log ends at %d of %x",
 			r.client.Sender, r.client.Chat, r.whole, r.epoch, head.offset, head.epoch)
 	}
