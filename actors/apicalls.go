@@ -33,7 +33,7 @@ type apiCalls struct {
 // apiCall is one of them.
 type apiCall struct {
 	batch []*queued
-	chats int // that the batch is of
+	chats [][]*queued // the batch by chat
 	route metrics.Route
 	round int // of the breaker
 	began time.Time
@@ -95,7 +95,7 @@ func (a *apiCalls) begin(c *apiCall) {
 func (a *apiCalls) hold(c *apiCall, change int) {
 	a.held[pool(c.apart)] += change
 	if !c.apart {
-		a.chats += change * c.chats
+		a.chats += change * len(c.chats)
 	}
 }
 

@@ -60,7 +60,7 @@ func TestCallsAreLargeUnderLoad(t *testing.T) {
 	now := time.Now()
 	a := answering(4)
 	batch := func(n int) *apiCall {
-		c := &apiCall{chats: n, began: now}
+		c := &apiCall{chats: make([][]*queued, n), began: now}
 		a.begin(c)
 		return c
 	}

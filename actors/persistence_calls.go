@@ -42,7 +42,7 @@ func (p *persistence) next(now time.Time, apart bool) bool {
 		p.holdBack(batch[0], now)
 		return true
 	}
-	p.call(&apiCall{batch: batch, chats: numberOfChats(batch), route: by, round: round, began: now, apart: apart})
+	p.call(&apiCall{batch: batch, chats: byChat(batch), route: by, round: round, began: now, apart: apart})
 	return true
 }
 
@@ -89,14 +89,13 @@ func (p *persistence) free(now time.Time) {
 		}
 	}
 	for _, c := range suspected {
-		chats := c.byChat()
-		for _, saves := range chats {
+		for _, saves := range c.chats {
 			p.queue.accuse(saves[0].request.ChatId, now)
 		}
-		if c.split = c.route == metrics.RouteBatch && len(chats) > 1; !c.split {
+		if c.split = c.route == metrics.RouteBatch && len(c.chats) > 1; !c.split {
 			continue
 		}
-		for _, saves := range chats {
+		for _, saves := range c.chats {
 			p.queue.release(saves[0].request.ChatId)
 			p.router.metrics.APIReposted.Add(float64(len(saves)))
 		}
@@ -115,22 +114,12 @@ func (p *persistence) room(apart bool) bool {
 	return p.calls.room(apart, chats)
 }
 
-// numberOfChats is of how many chats a batch is; those of one stand together.
-func numberOfChats(batch []*queued) (n int) {
-	for i, s := range batch {
-		if i == 0 || s.request.ChatId != batch[i-1].request.ChatId {
-			n++
-		}
-	}
-	return n
-}
-
-// byChat are the saves of a call by chat.
-func (c *apiCall) byChat() (chats [][]*queued) {
+// byChat cuts a batch where its chats end; the saves of one stand together.
+func byChat(batch []*queued) (chats [][]*queued) {
 	start := 0
-	for i := 1; i <= len(c.batch); i++ {
-		if i == len(c.batch) || c.batch[i].request.ChatId != c.batch[start].request.ChatId {
-			chats = append(chats, c.batch[start:i])
+	for i := 1; i <= len(batch); i++ {
+		if i == len(batch) || batch[i].request.ChatId != batch[start].request.ChatId {
+			chats = append(chats, batch[start:i])
 			start = i
 		}
 	}
@@ -167,7 +156,7 @@ func (p *persistence) takeBack(out []settled, c *apiCall, results []nextapi.Resu
 		inOrder: p.router.accepts(),
 		onRetry: func(r nextapi.Result) { p.router.metrics.APIRetry(uint8(r.Class), 1) },
 	}
-	for _, saves := range c.byChat() {
+	for _, saves := range c.chats {
 		chatID, own := saves[0].request.ChatId, results[:len(saves)]
 		results = results[len(saves):]
 		if inTime && own[0].Status != 0 {

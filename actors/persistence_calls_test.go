@@ -278,7 +278,7 @@ func TestWhatWaitsForALargeCall(t *testing.T) {
 	} {
 		p := &persistence{router: &Router{cfg: Config{BatchMax: tt.batchMax}}, queue: newSaveQueue(100), calls: newAPICalls(4, time.Second)}
 		for range 2 {
-			p.calls.begin(&apiCall{batch: tt.underWay, chats: numberOfChats(tt.underWay)})
+			p.calls.begin(&apiCall{batch: tt.underWay, chats: byChat(tt.underWay)})
 		}
 		for _, s := range tt.waiting {
 			p.queue.push(s)

@@ -152,7 +152,7 @@ func TestEverySaveIsSettledOnce(t *testing.T) {
 		}
 		post := func(batch []*queued) {
 			if len(batch) > 0 {
-				calls = append(calls, &posted{saves: (&apiCall{batch: batch}).byChat()})
+				calls = append(calls, &posted{saves: byChat(batch)})
 			}
 		}
 		answer := func(i int, class func() nextapi.Result) {

@@ -32,7 +32,7 @@ func (o *options) build(ctx context.Context, terminal io.Writer) (stop func(), e
 	progress := o.progress(terminal, "router")
 	defer progress.Clear()
 	progress.Stage("building the router")
-	dir, err := os.MkdirTemp("", "eclipse-loadtest-")
+	dir, err := host.ScratchDir()
 	if err != nil {
 		return stop, err
 	}

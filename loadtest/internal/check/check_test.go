@@ -168,17 +168,22 @@ func TestOrderForgetsWhatAllHavePassed(t *testing.T) {
 	}
 }
 
+// without1 has n messages reach sockets 0 and 2 while socket 1, which will be back, is away.
+func (c *Chat) without1(n int) {
+	c.Leave(1)
+	for range n {
+		seq := c.Send(0)
+		c.Receive(0, 0, seq)
+		c.Receive(2, 0, seq)
+	}
+	c.Await(1)
+}
+
 // However long a socket was away, its return is no fork, and what it gets from then on is checked again.
 func TestASocketThatLeftMayComeBack(t *testing.T) {
 	for _, away := range []int{10, 10_000} {
 		c := New(3, 1, true)
-		c.Leave(1)
-		for range away {
-			seq := c.Send(0)
-			c.Receive(0, 0, seq)
-			c.Receive(2, 0, seq)
-		}
-		c.Await(1)
+		c.without1(away)
 		for seq := range away {
 			c.Receive(1, 0, uint32(seq+1))
 		}
@@ -197,13 +202,7 @@ func TestASocketThatLeftMayComeBack(t *testing.T) {
 func TestALossWhileCatchingUpIsNoFork(t *testing.T) {
 	const n = 1000
 	c := New(3, 1, true)
-	c.Leave(1)
-	for range n {
-		seq := c.Send(0)
-		c.Receive(0, 0, seq)
-		c.Receive(2, 0, seq)
-	}
-	c.Await(1)
+	c.without1(n)
 	for seq := uint32(2); seq <= n; seq++ {
 		c.Receive(1, 0, seq)
 	}

@@ -114,5 +114,5 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// scratchDir makes a directory that stop removes.
-func scratchDir() (string, error) { return os.MkdirTemp("", "eclipse-loadtest-") }
+// ScratchDir makes a directory for a run, which its caller removes.
+func ScratchDir() (string, error) { return os.MkdirTemp("", "eclipse-loadtest-") }

@@ -37,7 +37,7 @@ func Routers(ctx context.Context, o RouterOptions) (*Cluster, error) {
 }
 
 func (c *Cluster) start(ctx context.Context, o RouterOptions) (err error) {
-	if c.dir, err = scratchDir(); err != nil {
+	if c.dir, err = ScratchDir(); err != nil {
 		return err
 	}
 	ports, err := freePorts(1)

@@ -38,7 +38,7 @@ func Router(ctx context.Context, pins *Pins, o RouterOptions) (*Target, error) {
 }
 
 func (t *Target) startRouter(ctx context.Context, pins *Pins, o RouterOptions) error {
-	dir, err := scratchDir()
+	dir, err := ScratchDir()
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,15 @@ type Usage struct {
 // Meter reads a server's usage.
 type Meter func(context.Context) (Usage, error)
 
+// Try reads once, nil where that fails.
+func (m Meter) Try(ctx context.Context) *Usage {
+	u, err := m(ctx)
+	if err != nil {
+		return nil
+	}
+	return &u
+}
+
 // Self reads this process.
 func Self() Meter { return process(os.Getpid()) }
 

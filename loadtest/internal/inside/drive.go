@@ -27,7 +27,7 @@ type drive struct {
 // run sends, waits for the last delivery, listens a little longer and says how it went.
 func (d drive) run(ctx context.Context, p *population, name string) (report.ActorPart, error) {
 	part := report.ActorPart{Name: name, Chats: len(p.chats), Sockets: p.perChat}
-	frames, bytes, errors := p.counts()
+	frames, bytes, already := p.counts()
 	before, err := d.self(ctx)
 	if err != nil {
 		return part, err
@@ -50,11 +50,11 @@ func (d drive) run(ctx context.Context, p *population, name string) (report.Acto
 	expected := func(refused int64) int64 { return (part.Sent - refused) * int64(p.receivers(d.typing)) }
 	eventually(ctx, time.Millisecond, func() bool {
 		now, _, refused := p.counts()
-		return now-frames >= expected(refused-errors)
+		return now-frames >= expected(refused-already)
 	})
-	_ = pace.Wait(ctx, echoTime) // a repeat of the last one is heard too; ctx is looked at in the end
+	_ = pace.Wait(ctx, pace.Echo) // a repeat of the last one is heard too; ctx is looked at in the end
 	now, all, refused := p.counts()
-	part.Delivered, part.Refused = now-frames, refused-errors
+	part.Delivered, part.Refused = now-frames, refused-already
 	part.Expected = expected(part.Refused)
 	part.BytesPerDelivery = per(float64(all-bytes), part.Delivered)
 	part.SentPerSecond, part.DeliveredPerSecond = float64(part.Sent)/part.Seconds, float64(part.Delivered)/part.Seconds
@@ -129,6 +129,3 @@ func pause(ctx context.Context, ok func() bool) bool {
 	}
 	return eventually(ctx, 20*time.Microsecond, ok)
 }
-
-// echoTime is how long a run listens for repeats.
-const echoTime = 300 * time.Millisecond

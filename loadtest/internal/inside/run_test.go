@@ -11,6 +11,7 @@ import (
 	"eclipse/internal/wire"
 	"eclipse/loadtest/internal/check"
 	"eclipse/loadtest/internal/host"
+	"eclipse/loadtest/internal/pace"
 	"eclipse/loadtest/internal/plan"
 	"eclipse/loadtest/internal/report"
 )
@@ -74,7 +75,7 @@ func TestALateRepeatIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := play(t, func(d *direct) {
 			d.Handle(wire.ClientFrame{Kind: wire.KindMessage})
-			time.AfterFunc(echoTime/2, func() { d.sockets[1].AppendText(nil, yardPayload) })
+			time.AfterFunc(pace.Echo/2, func() { d.sockets[1].AppendText(nil, yardPayload) })
 		})
 		if want := (check.Verdict{Sent: 1, Expected: 2, Received: 2, Duplicated: 1}); r.verdict != want {
 			t.Errorf("%+v", r.verdict)

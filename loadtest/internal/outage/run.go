@@ -78,7 +78,7 @@ func Run(ctx context.Context, p plan.Plan, cluster *host.Cluster, progress *repo
 		}
 	}
 	course.Stage("opening")
-	stop := course.Follow(func() *host.Usage { r.ledger.tell(course); return r.usage(ctx) })
+	stop := course.Follow(func() *host.Usage { r.ledger.tell(course); return host.Meter(cluster.Usage).Try(ctx) })
 	err := r.open(ctx, &result.Opening)
 	if err == nil {
 		err = r.talk(ctx, all, result.Outage, course)
@@ -94,15 +94,6 @@ func Run(ctx context.Context, p plan.Plan, cluster *host.Cluster, progress *repo
 	members.Wait()
 	r.settle(all, result)
 	return result, err
-}
-
-// usage reads what the routers have used, nil where that cannot be known.
-func (r *run) usage(ctx context.Context) *host.Usage {
-	u, err := r.cluster.Usage(ctx)
-	if err != nil {
-		return nil
-	}
-	return &u
 }
 
 // longest is how long a run may take, so that it ends even where a router has stopped reading.
@@ -263,9 +254,6 @@ func ms(d time.Duration) *float64 {
 	return &x
 }
 
-// echoTime is how long a drain listens for repeats.
-const echoTime = 300 * time.Millisecond
-
 // drain waits until nothing is on its way, or the patience is over, and listens a little longer.
 func (r *run) drain(ctx context.Context) error {
 	for end := time.Now().Add(r.plan.Patience); r.underway() && time.Now().Before(end); {
@@ -273,7 +261,7 @@ func (r *run) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	return pace.Wait(ctx, echoTime)
+	return pace.Wait(ctx, pace.Echo)
 }
 
 func (r *run) underway() bool {

@@ -53,5 +53,5 @@ func (a *Actors) write(line lineFunc) {
 func (p ActorPart) write(line lineFunc, name string) {
 	line(name, "%s chats: %s messages/s, %s deliveries/s, %s µs CPU per message, %s per delivery, %.0f bytes each, %.1f processors busy",
 		humanize.Comma(int64(p.Chats)), humanize.Comma(int64(p.SentPerSecond)), humanize.Comma(int64(p.DeliveredPerSecond)),
-		each(p.CPUUsPerMessage*float64(p.Sent)/1e6, p.Sent, 3), each(p.CPUUsPerDelivery*float64(p.Delivered)/1e6, p.Delivered, 3), p.BytesPerDelivery, p.Processors)
+		each(p.CPUUsPerMessage, p.Sent, 3), each(p.CPUUsPerDelivery, p.Delivered, 3), p.BytesPerDelivery, p.Processors)
 }

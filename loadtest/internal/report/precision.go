@@ -38,11 +38,11 @@ func seconds(cpu float64) string {
 	return fmt.Sprintf("%.2f s", cpu)
 }
 
-// each is processor time by what was done in it, in µs with some digits.
-func each(cpu float64, n int64, digits int) string {
-	us := func(s float64) float64 { return 1e6 * s / float64(max(n, 1)) }
-	if cpu < few*tick {
-		return fmt.Sprintf("%.*f ± %.*f", digits, us(cpu), digits, us(tick))
+// each is the processor time of each of n, in µs with some digits.
+func each(us float64, n int64, digits int) string {
+	one := 1e6 * tick / float64(max(n, 1)) // of a tick
+	if us < few*one {
+		return fmt.Sprintf("%.*f ± %.*f", digits, us, digits, one)
 	}
-	return fmt.Sprintf("%.*f", digits, us(cpu))
+	return fmt.Sprintf("%.*f", digits, us)
 }

@@ -23,7 +23,7 @@ func TestFewTicksAreToldWithTheirError(t *testing.T) {
 		cpu           float64
 		seconds, each string
 	}{{0, "0.00 ± 0.01 s", "0.0 ± 5.0"}, {0.49, "0.49 ± 0.01 s", "245.0 ± 5.0"}, {0.5, "0.50 s", "250.0"}} {
-		if s, e := seconds(tt.cpu), each(tt.cpu, 2000, 1); s != tt.seconds || e != tt.each {
+		if s, e := seconds(tt.cpu), each(1e6*tt.cpu/2000, 2000, 1); s != tt.seconds || e != tt.each {
 			t.Errorf("%v: %s, %s", tt.cpu, s, e)
 		}
 	}

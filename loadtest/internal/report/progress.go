@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -72,11 +73,7 @@ func (p *Progress) say(doing string, parts ...string) {
 
 // fit makes a line of at most so many columns: if it is too long first without the title, then without the last parts.
 func fit(columns int, title, doing string, parts []string) string {
-	rest := ""
-	for _, part := range parts {
-		rest += "  " + part
-	}
-	line := title + ": " + doing + rest
+	line := strings.Join(append([]string{title + ": " + doing}, parts...), "  ")
 	if utf8.RuneCountInString(line) <= columns {
 		return line
 	}

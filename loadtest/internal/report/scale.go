@@ -52,7 +52,7 @@ func (r *Report) scale(w io.Writer) {
 	first := *turns[0].Traffic.CPUUsPerMessage
 	for _, result := range turns {
 		t := result.Traffic
-		fmt.Fprintf(w, "  %d\t%.0f\t%s\t× %.2f\t%s\t%s", result.Servers, t.SentPerSecond, each(*t.CPUSeconds, t.Sent, 0), *t.CPUUsPerMessage/first,
+		fmt.Fprintf(w, "  %d\t%.0f\t%s\t× %.2f\t%s\t%s", result.Servers, t.SentPerSecond, each(*t.CPUUsPerMessage, t.Sent, 0), *t.CPUUsPerMessage/first,
 			figure("%.1f", t.RedisUsPerMessage), figure("%.2f", t.RedisCommandsPerMessage))
 		if l := t.LatencyMs; l != nil {
 			fmt.Fprintf(w, "\t%.2f\t%s", l.P50, l.p99())

@@ -97,17 +97,17 @@ func (t *Traffic) write(line lineFunc, p plan.Plan) {
 	t.LagMs.line(line, "own lag")
 	if t.CPUUsPerMessage != nil && t.CPUUsPerDelivery != nil {
 		line("server", "%s µs CPU per message, %s per delivery, %.0f%% of a processor, %s resident",
-			each(*t.CPUSeconds, t.Sent, 1), each(*t.CPUSeconds, t.Delivered, 1), 100**t.CPUSeconds/t.Seconds, size(t.RSSBytes))
+			each(*t.CPUUsPerMessage, t.Sent, 1), each(*t.CPUUsPerDelivery, t.Delivered, 1), 100**t.CPUSeconds/t.Seconds, size(t.RSSBytes))
 	}
 	if t.RedisUsPerMessage != nil {
-		line("redis", "%s µs CPU per message", each(*t.RedisUsPerMessage*float64(t.Sent)/1e6, t.Sent, 1))
+		line("redis", "%s µs CPU per message", each(*t.RedisUsPerMessage, t.Sent, 1))
 	}
 	if t.RedisCommandsPerMessage != nil {
 		line("redis commands", "%.2f per message, those inside of scripts too: %s", *t.RedisCommandsPerMessage, t.commands())
 	}
 	line("own cost", "sockets: %.1f µs CPU per delivery, %.0f%% of a processor", t.LoadUsPerDelivery, 100*t.LoadBusy)
 	if t.ControlUsPerMessage != nil {
-		line("", "API double and control: %s µs CPU per message, %.0f%% of a processor", each(*t.ControlCPUSeconds, t.Sent, 1), 100**t.ControlCPUSeconds/t.Seconds)
+		line("", "API double and control: %s µs CPU per message, %.0f%% of a processor", each(*t.ControlUsPerMessage, t.Sent, 1), 100**t.ControlCPUSeconds/t.Seconds)
 	}
 	if t.Occupied >= nearlyFull {
 		line("CAREFUL", "the load's own processors were %.0f%% busy: the load, and not the server alone, is what was measured", 100*t.Occupied)

@@ -73,11 +73,11 @@ func (s *Stage) Measure(ctx context.Context, t Stretch) error {
 		s.target.API.Took() // forget the warm-up
 	}
 	calls := s.target.Commands(ctx)
-	cpu, control, start := s.cpu, s.control(ctx), time.Now()
+	cpu, control, start := s.cpu, host.Self().Try(ctx), time.Now()
 	if err := s.talk(ctx, t, true); err != nil {
 		return err
 	}
-	took, since := time.Since(start), s.control(ctx)
+	took, since := time.Since(start), host.Self().Try(ctx)
 	after, err := s.usage(ctx)
 	if err != nil {
 		return err

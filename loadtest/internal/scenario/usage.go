@@ -33,15 +33,6 @@ func (s *Stage) read(ctx context.Context) (*host.Usage, error) {
 	return &u, nil
 }
 
-// control reads what this process has used; nil where that cannot be read.
-func (s *Stage) control(ctx context.Context) *host.Usage {
-	u, err := host.Self()(ctx)
-	if err != nil {
-		return nil
-	}
-	return &u
-}
-
 // spent is the processor time between two readings in seconds, nil where it is unknown.
 func spent(before, after *host.Usage) *float64 {
 	if before == nil || after == nil {

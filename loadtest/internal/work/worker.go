@@ -147,12 +147,9 @@ func (w *worker) drain(ctx context.Context, timeout time.Duration) int64 {
 	for w.pending.Load() > 0 && time.Now().Before(end) && ctx.Err() == nil {
 		time.Sleep(5 * time.Millisecond)
 	}
-	time.Sleep(echoTime)
+	time.Sleep(pace.Echo)
 	return w.pending.Load()
 }
-
-// echoTime is how long a drain listens for repeats.
-const echoTime = 300 * time.Millisecond
 
 // close says goodbye on every socket and returns the account. A server that does not answer is left.
 func (w *worker) close() *Final {
